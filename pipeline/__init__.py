@@ -1,0 +1,1 @@
+"""The processing code: everything between bytes on a stream and rows in the lake."""

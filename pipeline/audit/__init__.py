@@ -1,0 +1,1 @@
+"""Accounting for every event: history x lake x quarantine gives a verdict; pure."""

@@ -1,0 +1,54 @@
+"""Contracts: what an event of a table must look like, as data that code, lake and catalog share."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FieldType = Literal["string", "int64", "float64", "bool", "timestamp_ms"]
+"""JSON to column: string; integer; number; true or false; integer milliseconds since the epoch (UTC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of an event. Bounds are inclusive; `max_bytes` is of the UTF-8 text."""
+
+    name: str
+    type: FieldType
+    required: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    one_of: tuple[str, ...] = ()
+    max_bytes: int = 1024
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The fields of one table's events, and which of them carry the pipeline's meanings.
+
+    An event is a JSON object on one line whose `type` field equals `table`. `id_field` identifies it
+    for ever; `event_time_field` (a timestamp_ms) places it in its hour; `key_field` orders it: events
+    of one key keep the order of `sequence_field`. `checksum_fields` are covered by the end-to-end
+    checksum (`pipeline.audit.checksum`). `enriched` are columns that `pipeline.domain` adds.
+    """
+
+    table: str
+    version: int
+    fields: tuple[Field, ...]
+    id_field: str
+    key_field: str
+    sequence_field: str
+    event_time_field: str
+    checksum_fields: tuple[str, ...]
+    past_ms_max: int
+    future_ms_max: int
+    enriched: tuple[Field, ...] = field(default=())
+
+
+SYSTEM_FIELDS: tuple[Field, ...] = (
+    Field(name="_position", type="string", description="Position of the stream record."),
+    Field(name="_index", type="int64", description="Place of the event within its record, from 0."),
+    Field(
+        name="_arrival_time", type="timestamp_ms", description="When the stream took the record."
+    ),
+)
+"""Columns that every lake table carries after its contract's: where each row came from."""

@@ -1,0 +1,42 @@
+"""Names that the program, the functions and the command line share; pure."""
+
+from typing import Final
+
+# Environment variables of the functions (read in `pipeline.environment` alone).
+ENV_STREAM: Final = "SLUICE_STREAM"
+ENV_LEDGER_TABLE: Final = "SLUICE_LEDGER_TABLE"
+ENV_LAKE_BUCKET: Final = "SLUICE_LAKE_BUCKET"
+ENV_WINDOW_SECONDS: Final = "SLUICE_WINDOW_SECONDS"
+ENV_RUN_SECONDS_MAX: Final = "SLUICE_RUN_SECONDS_MAX"
+ENV_METRICS_NAMESPACE: Final = "SLUICE_METRICS_NAMESPACE"
+
+# Prefixes of the one lake bucket.
+LAKE_PREFIX: Final = "lake/"
+QUARANTINE_TABLE: Final = "quarantine"
+STAGING_PREFIX: Final = "staging/"
+IDS_PREFIX: Final = "ids/"
+JOURNAL_PREFIX: Final = "journal/"
+ON_FAILURE_PREFIX: Final = "aws/lambda/"
+"""Fixed by Lambda: where an S3 on-failure destination writes (facts.md, 5)."""
+
+METRICS_NAMESPACE: Final = "Sluice"
+
+
+def final_key(*, table: str, date: str, hour: int, shard: str, first: int) -> str:
+    """Return the visible key of a table's file: `date` is YYYY-MM-DD and `hour` 0 to 23, UTC."""
+    return f"{LAKE_PREFIX}{table}/dt={date}/hour={hour:02d}/{shard}-{first}.parquet"
+
+
+def staged_prefix(*, shard: str, first: int, token: str) -> str:
+    """Return the hidden prefix of one attempt (protocol.md, 2)."""
+    return f"{STAGING_PREFIX}{shard}/{first}-{token}/"
+
+
+def ids_key(*, shard: str, first: int, token: str) -> str:
+    """Return the key of the ids that a commit taught; never compacted, expires after the window."""
+    return f"{IDS_PREFIX}{shard}/{first}-{token}.ids"
+
+
+def journal_key(*, shard: str, first: int, token: str) -> str:
+    """Return the key of a commit's journal entry, without `.json` or `.done`."""
+    return f"{JOURNAL_PREFIX}{shard}/{first}-{token}"

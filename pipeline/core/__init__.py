@@ -1,1 +1,1 @@
-"""The pure core: bytes and Arrow in, Arrow and bytes out; no client, clock, random or environment."""
+"""The pure core: bytes in, Arrow and bytes out; no client, clock, random or environment."""

@@ -1,4 +1,4 @@
-"""The functions' deployment package: our code and its locked libraries, the same bytes every time."""
+"""The functions' package: our code and its locked libraries, the same bytes every time."""
 
 import hashlib
 import shutil

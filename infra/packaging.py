@@ -41,22 +41,26 @@ LEFT_OUT: Final = (
     "bin/*",
     "numpy/f2py/*",
     "numpy/random/lib/*",
-    "*.dist-info/*",
+    # What an installer writes about its own run, which differs from run to run.
+    "*.dist-info/RECORD",
+    "*.dist-info/uv_*",
 )
 ZIP_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def function_archive(target: Target, architecture: Architecture = "x86_64") -> Path:
+def function_archive(
+    target: Target, architecture: Architecture = "x86_64", *, cache: Path = CACHE
+) -> Path:
     """Return the path of the package's zip, built unless the same one was built before.
 
     The same sources and the same uv.lock give the same bytes, so an unchanged package is no change
     to the function. Raises UserError when libraries cannot be had or the package is too large.
     """
-    archive = CACHE / f"{_key(target, architecture)}.zip"
+    archive = cache / f"{_key(target, architecture)}.zip"
     if archive.exists():
         return archive
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         if target != "local":

@@ -1,4 +1,4 @@
-"""What the command line says: results to standard output, progress and trouble to standard error."""
+"""What the command line says: results to standard output, all else to standard error."""
 
 import json
 from collections.abc import Mapping

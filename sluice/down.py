@@ -1,0 +1,38 @@
+"""Stop a local stack; with --delete also forget its data."""
+
+import shutil
+from pathlib import Path
+
+import rich_click as click
+
+from infra.local import supervisor
+from pipeline.errors import UserError
+from sluice import stack as stacks
+from sluice.console import say
+from sluice.drain import unpublished_shards
+from sluice.options import stack_option
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option("--delete", is_flag=True, help="Also delete its folder: lake, ledger, loads, logs.")
+@click.option("--force", is_flag=True, help="Even while a commit is unpublished.")
+@click.pass_obj
+def down(home: Path, stack: str, delete: bool, force: bool) -> None:
+    """Stop every process of the stack; refuse to lose what is not published."""
+    folder = stacks.folder_of(home, stack)
+    if not folder.exists():
+        raise UserError(f"there is no local stack {stack} under {home}")
+    if not stacks.is_local(home, stack):
+        raise UserError(f"stack {stack} is not local; take it down with: pulumi destroy")
+    if supervisor.running(folder) and not force:
+        waiting = unpublished_shards(stacks.find(home, stack))
+        if waiting:
+            raise UserError(
+                f"shards {', '.join(waiting)} hold an unpublished commit; run: sluice drain "
+                f"--stack {stack}, or repeat with --force"
+            )
+    supervisor.stop(folder)
+    if delete:
+        shutil.rmtree(folder)
+    say(f"stack {stack} is down" + (" and deleted" if delete else f"; its files are in {folder}"))

@@ -1,0 +1,78 @@
+"""Start the embedded AWS and deploy the stack on it by the project's own Pulumi program."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from infra.local import deploy, supervisor
+from pipeline.errors import UserError
+from sluice import stack as stacks
+from sluice.console import progress, result, result_json, say
+from sluice.options import json_option, stack_option
+
+REGION = "eu-west-1"
+
+
+def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) -> stacks.Stack:
+    """Start or find the local AWS of `name`, deploy to it and return the stack.
+
+    A second call changes only what differs. Raises UserError on a wrong setting or a port in use,
+    with nothing half made.
+    """
+    folder = stacks.folder_of(home, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    was_running = supervisor.running(folder) is not None
+    with progress() as bars:
+        task = bars.add_task("embedded AWS", total=1, note="starting")
+        aws = supervisor.running(folder) or supervisor.start(folder, port=port)
+        bars.update(task, completed=1, note=aws.endpoint)
+        task = bars.add_task("resources", total=None, note="")
+
+        def on_event(text: str) -> None:
+            bars.update(task, advance=1, note=text)
+
+        try:
+            outputs = deploy.up(
+                settings,
+                stack=name,
+                endpoint=aws.endpoint,
+                region=REGION,
+                state_file=folder / "state.json",
+                on_event=on_event,
+            )
+        except BaseException:
+            if not was_running:
+                supervisor.stop(folder)
+            raise
+        done = bars.tasks[task].completed
+        bars.update(task, total=done or 1, completed=done or 1, note=f"{len(outputs)} outputs")
+    (folder / "outputs.json").write_text(json.dumps(outputs, indent=2), encoding="utf-8")
+    return stacks.find(home, name)
+
+
+def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return KEY=VALUE pairs as settings. Raises UserError on a pair without `=`."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise UserError(f"--set takes KEY=VALUE, not {pair!r}; e.g. --set shards=2")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; repeatable.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of 127.0.0.1; a free one else.")
+@json_option
+@click.pass_obj
+def up(home: Path, stack: str, pairs: tuple[str, ...], port: int | None, as_json: bool) -> None:
+    """Bring the stack up and say where things are."""
+    made = bring_up(home, stack, _settings(pairs), port)
+    facts: dict[str, Any] = {"stack": stack, "endpoint": made.endpoint, **made.outputs}
+    if as_json:
+        result_json(facts)
+        return
+    for key in ("endpoint", "stream_name", "lake_uri", "ledger_table", "function_name"):
+        result(f"{key:14} {facts[key]}")
+    say(f"next: sluice load --stack {stack}")

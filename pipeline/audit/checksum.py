@@ -1,4 +1,4 @@
-"""One checksum of an event's fields, the same from a producer's values as from the lake's columns."""
+"""One checksum of an event, the same from a producer's values as from the lake's columns."""
 
 import hashlib
 from collections.abc import Mapping

@@ -112,7 +112,7 @@ class LakeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineFacts:
-    """Rows by reason, rows without an id of the history, and (id, file, position) seen twice."""
+    """Rows by reason, with bytes but no id of the history, and (id, file, position) seen twice."""
 
     by_reason: Mapping[str, int]
     unidentified: int
@@ -230,8 +230,8 @@ def quarantine_facts(connection: duckdb.DuckDBPyConnection) -> QuarantineFacts:
         "SELECT reason, count(*) FROM quarantine_rows GROUP BY reason ORDER BY reason"
     ).fetchall()
     unidentified = connection.execute(
-        """SELECT count(*) FROM quarantine_rows WHERE row_number NOT IN (
-            SELECT row_number FROM quarantined SEMI JOIN history USING (id))"""
+        """SELECT count(*) FROM quarantine_rows WHERE NOT starts_with(reason, 'lost: ')
+        AND row_number NOT IN (SELECT row_number FROM quarantined SEMI JOIN history USING (id))"""
     ).fetchone()
     twice = connection.execute(
         """SELECT any_value(id), any_value(file), position FROM quarantine_rows

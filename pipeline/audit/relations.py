@@ -139,9 +139,11 @@ _EMPTY_QUARANTINE = """SELECT NULL::VARCHAR AS file, NULL::VARCHAR AS shard,
 
 def _lake_select(contract: Contract, files: Sequence[Path]) -> str:
     """Return the SELECT that gives one table's files the columns of the view `lake`."""
+    names = {field.name for field in contract.fields}
+    producer = "producer" if "producer" in names else "''"
     return f"""SELECT "{contract.id_field}" AS id, '{contract.table}' AS "table",
     filename AS file, regexp_extract(filename, '([^/]+)-[0-9]+[.]parquet$', 1) AS shard,
-    _position AS position, _index AS "index", producer, "{contract.key_field}" AS key,
+    _position AS position, _index AS "index", {producer} AS producer, "{contract.key_field}" AS key,
     "{contract.sequence_field}" AS sequence, {checksum_sql(contract)} AS checksum
     FROM {_scan(files)}"""
 

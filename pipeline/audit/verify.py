@@ -9,7 +9,7 @@ import duckdb
 from pipeline.audit import accounting
 from pipeline.audit.accounting import Group, Place, QuarantineFacts
 from pipeline.audit.history import Answer
-from pipeline.audit.quarantined import Unpack, attach_quarantined
+from pipeline.audit.quarantined import attach_quarantined
 from pipeline.audit.relations import Inputs, attach_history, attach_lake, attach_quarantine
 from pipeline.audit.verdict import Account, Example, Validity, Verdict, Violation
 from pipeline.core.contract import Contract
@@ -22,7 +22,6 @@ def verify(
     inputs: Inputs,
     contracts: Sequence[Contract],
     *,
-    unpack: Unpack,
     spill: Path,
     memory_mb: int = 2_048,
     examples: int = 10,
@@ -49,8 +48,7 @@ def verify(
             verdict = judge(
                 connection,
                 inputs.run,
-                tables=[contract.table for contract in contracts],
-                unpack=unpack,
+                contracts,
                 replayed=inputs.replayed,
                 examples=examples,
             )
@@ -63,9 +61,8 @@ def verify(
 def judge(
     connection: duckdb.DuckDBPyConnection,
     run: str,
+    contracts: Sequence[Contract],
     *,
-    tables: Sequence[str],
-    unpack: Unpack,
     replayed: Iterable[str] = (),
     examples: int = 10,
 ) -> Verdict:
@@ -75,12 +72,14 @@ def judge(
         duckdb.Error: a view cannot be read.
     """
     prefix = f"{run}-"
-    history = accounting.history_facts(connection, prefix, tables)
+    history = accounting.history_facts(
+        connection, prefix, [contract.table for contract in contracts]
+    )
     attach_quarantined(
         connection,
         prefix=prefix,
         replayed=replayed,
-        unpack=unpack,
+        id_fields=sorted({contract.id_field for contract in contracts}),
         arrival_ms=(
             history.intended_ms_first - _CLOCK_SKEW_MS,
             history.answered_ms_last + _CLOCK_SKEW_MS,

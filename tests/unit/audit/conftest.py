@@ -11,6 +11,7 @@ import pytest
 from pipeline.audit.history import HISTORY_SCHEMA
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.verify import judge
+from pipeline.domain.contracts import CONTRACTS
 
 RUN = "r1"
 START_MS = 1_700_000_000_000
@@ -43,10 +44,6 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
-def _as_is(raw: bytes) -> list[bytes]:
-    return [raw]
-
-
 @dataclass(kw_only=True)
 class Run:
     """Rows of the three sides; `judged()` is the verdict on them."""
@@ -56,7 +53,6 @@ class Run:
     lake: list[dict[str, Any]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     replayed: set[str] = field(default_factory=set)
-    unpack: Callable[[bytes], list[bytes]] = _as_is
 
     def event_id(self, number: int) -> str:
         return f"{RUN}-p0-{number:06d}"
@@ -101,13 +97,13 @@ class Run:
             "position": position,
             "index": 0,
             "id": self.event_id(number),
-            "reason": "contract",
+            "reason": "wrong-type",
             "arrival_ms": START_MS + number,
             "raw": b"",
         }
         self.quarantine.append(row | changes)
 
-    def judged(self, tables: tuple[str, ...] = ("departures", "actions")) -> Verdict:
+    def judged(self) -> Verdict:
         for name, rows, schema in (
             ("history", self.history, HISTORY_SCHEMA),
             ("lake", self.lake, LAKE_SCHEMA),
@@ -116,9 +112,7 @@ class Run:
             self.connection.register(name, pa.Table.from_pylist(rows, schema=schema))
         for name in ("candidates", "recovered", "quarantine_rows", "quarantined", "replayed"):
             self.connection.execute(f"DROP TABLE IF EXISTS {name}")
-        return judge(
-            self.connection, RUN, tables=tables, unpack=self.unpack, replayed=self.replayed
-        )
+        return judge(self.connection, RUN, CONTRACTS, replayed=self.replayed)
 
 
 @pytest.fixture

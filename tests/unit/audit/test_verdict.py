@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.audit.verdict import Account, Validity, Violation
+from pipeline.core.aggregate import UserRecord, aggregate
+from pipeline.core.payload import compress
 
 Run = Any
 
@@ -20,7 +22,7 @@ def test_a_clean_run_is_valid_and_adds_up(run: Run) -> None:
     account = verdict.account
     assert (account.sent, account.stored, account.quarantined, account.rows) == (11, 10, 1, 10)
     assert (account.poison, account.quarantined_poison) == (1, 1)
-    assert verdict.quarantined_by_reason == {"contract": 1}
+    assert verdict.quarantined_by_reason == {"wrong-type": 1}
     assert verdict.stored_by_table == {"departures": 10}
     assert verdict.summary().startswith("VALID: run r1, 11 events sent")
 
@@ -132,7 +134,7 @@ def test_an_id_both_stored_and_quarantined_is_a_violation(run: Run) -> None:
 
 
 def test_a_masked_record_beside_a_stored_copy_is_legal_and_counts_as_stored(run: Run) -> None:
-    run.put_aside(4, id=None, reason="killed", raw=b'{"id":"r1-p0-000004","x":1}')
+    run.put_aside(4, id=None, reason="masked", raw=b'{"id":"r1-p0-000004","x":1}')
     verdict = run.judged()
     assert verdict.validity is Validity.VALID
     assert (verdict.account.stored, verdict.account.unidentified_rows) == (10, 0)
@@ -141,7 +143,7 @@ def test_a_masked_record_beside_a_stored_copy_is_legal_and_counts_as_stored(run:
 def test_a_masked_record_accounts_for_every_id_within_it(run: Run) -> None:
     del run.lake[4:6]
     raw = b'{"id":"r1-p0-000004"}\n{"id" : "r1-p0-000005"}\n{"id":"r1-p0-000006"}'
-    run.put_aside(4, id=None, reason="killed", raw=raw)
+    run.put_aside(4, id=None, reason="masked", raw=raw)
     verdict = run.judged()
     assert verdict.validity is Validity.VALID
     assert (verdict.account.quarantined, verdict.account.lost) == (3, 0)
@@ -149,20 +151,29 @@ def test_a_masked_record_accounts_for_every_id_within_it(run: Run) -> None:
 
 def test_a_masked_record_is_unpacked_before_its_ids_are_looked_for(run: Run) -> None:
     del run.lake[4]
-    run.put_aside(4, id=None, raw=b"packed")
-    run.unpack = {b"packed": [b'{"id":"r1-p0-000004"}']}.__getitem__
+    user_record = UserRecord(partition_key="k", payload=compress(b'{"id":"r1-p0-000004"}\n' * 9))
+    run.put_aside(4, id=None, reason="masked", raw=aggregate([user_record]))
     assert run.judged().validity is Validity.VALID
 
 
 def test_bytes_that_cannot_be_unpacked_are_searched_as_they_are(run: Run) -> None:
-    def refuse(raw: bytes) -> list[bytes]:
-        raise ValueError(raw)
-
     del run.lake[4]
-    run.put_aside(4, id=None, raw=b'\x00\xff{"id":"r1-p0-000004')
-    run.put_aside(5, id=None, raw=b'\x00\xff{"id":"r1-p0-000004",')
-    run.unpack = refuse
+    broken = bytearray(aggregate([UserRecord(partition_key="", payload=b'{"id":"r1-p0-000004"')]))
+    broken[-1] ^= 1
+    run.put_aside(4, id=None, reason="bad-aggregate", raw=bytes(broken))
     assert run.judged().validity is Validity.VALID
+
+
+def test_another_body_under_a_stored_id_is_quarantined_legally(run: Run) -> None:
+    run.put_aside(4, reason="conflicting-duplicate")
+    assert run.judged().validity is Validity.VALID
+
+
+def test_a_range_that_expired_excuses_no_poison(run: Run) -> None:
+    run.quarantine[0] |= {"id": None, "reason": "lost: expired"}
+    verdict = run.judged()
+    assert violations(verdict) == {Violation.LOST: 1}
+    assert verdict.quarantined_by_reason == {"lost: expired": 1}
 
 
 def test_poison_without_a_readable_id_is_accounted_for_by_position(run: Run) -> None:

@@ -92,7 +92,7 @@ def judged(folders: Path) -> Callable[..., Verdict]:
         inputs = find_inputs("r1", history=folders / "history", lake=folders / "lake")
         spill = folders / "spill"
         spill.mkdir(exist_ok=True)
-        return verify(replace(inputs, **changes), CONTRACTS, unpack=lambda raw: [raw], spill=spill)
+        return verify(replace(inputs, **changes), CONTRACTS, spill=spill)
 
     return judge
 

@@ -1,0 +1,132 @@
+"""What comes right after the head: a gap before a batch is noticed and filled (T4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.core.batch import LostRange
+from pipeline.core.records import Position, Record
+from pipeline.ledger.effects import Now, ReadAfter, ReadOnFailurePayload
+from pipeline.ledger.settings import ProtocolSettings, Take
+from pipeline.ledger.state import Head, Slice
+from pipeline.ledger.steps import Steps, ask
+
+EXPIRED = "expired: no longer in the stream and in no on-failure object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Records that follow one another with nothing between, except the ranges that are lost."""
+
+    records: tuple[Record, ...] = ()
+    lost: tuple[LostRange, ...] = ()
+    closed: bool = False
+
+    def after(self, committed: Position | None) -> "Known":
+        """Return what is left once everything up to a position is committed."""
+        if committed is None:
+            return self
+        return replace(
+            self,
+            records=tuple(r for r in self.records if r.position > committed),
+            lost=tuple(loss for loss in self.lost if loss.last > committed),
+        )
+
+    def holds(self, committed: Position | None) -> bool:
+        """Return whether what follows a position is known: the position itself is among ours."""
+        return any(r.position == committed for r in self.records) or any(
+            loss.last == committed for loss in self.lost
+        )
+
+
+def follow(head: Head, known: Known, work: Take, settings: ProtocolSettings) -> Steps[Known]:
+    """Return what follows the head: the batch itself, or the gap before it, or what a sweep finds.
+
+    A batch that holds the committed position is adjacent by itself; otherwise one record is read
+    after it, because positions are not dense.
+    """
+    if known.holds(head.committed):
+        return known.after(head.committed)
+    waiting = known.after(head.committed).records
+    probe = yield from read_after(head, work, records_max=1)
+    ahead = probe.records[0].position if probe.records else None
+    first = waiting[0].position if waiting else None
+    bounds = [position for position in (ahead, first) if position is not None]
+    if not bounds and (probe.held or head.open_range is None):
+        return Known(closed=probe.closed)
+    if not bounds and head.open_range is not None:
+        bounds = [Position(head.open_range.last + 1)]
+    refilled, lost = yield from recover(head, probe, before=min(bounds), settings=settings)
+    if ahead is not None and (first is None or ahead < first):
+        waiting = yield from read_gap(head, waiting, work, settings)
+    return Known(records=(*refilled, *waiting), lost=lost, closed=probe.closed)
+
+
+def read_after(head: Head, work: Take, *, records_max: int) -> Steps[Slice]:
+    """Read records after the head."""
+    return (
+        yield from ask(
+            ReadAfter(
+                shard=work.shard,
+                after=head.committed,
+                origin=head.origin,
+                records_max=records_max,
+            )
+        )
+    )
+
+
+def read_gap(
+    head: Head, waiting: tuple[Record, ...], work: Take, settings: ProtocolSettings
+) -> Steps[tuple[Record, ...]]:
+    """Return the records before a batch, and the batch as well once the gap is read to its end."""
+    found = yield from read_after(head, work, records_max=settings.gap_records_max)
+    if not waiting:
+        return tuple(r for r in found.records if r.arrival_ms <= work.until_ms)
+    gap = tuple(r for r in found.records if r.position < waiting[0].position)
+    complete = len(gap) < len(found.records) or found.at_tip or found.closed
+    return (*gap, *waiting) if complete else gap
+
+
+def recover(
+    head: Head, probe: Slice, *, before: Position, settings: ProtocolSettings
+) -> Steps[tuple[tuple[Record, ...], tuple[LostRange, ...]]]:
+    """Return what expired between the head and a position: from the on-failure objects, else lost.
+
+    Nothing can have expired while the committed record itself is still in the stream, or while all
+    that is old enough to expire is known to be committed.
+    """
+    now_ms = yield from ask(Now())
+    oldest_ms = now_ms - settings.retention_ms + settings.clock_skew_ms
+    settled = head.settled_ms is not None and head.settled_ms > oldest_ms
+    after = head.committed
+    if after is None and head.origin is not None:
+        after = Position(head.origin - 1)
+    if probe.held or settled or (after is not None and before <= after + 1):
+        return (), ()
+    batches = yield from ask(ReadOnFailurePayload(shard=head.shard, after=after, before=before))
+    records = {
+        record.position: record
+        for batch in batches
+        for record in batch
+        if (after is None or record.position > after) and record.position < before
+    }
+    lost = () if after is None else holes(batches, after=after, before=before)
+    return tuple(records[position] for position in sorted(records)), lost
+
+
+def holes(
+    batches: Sequence[tuple[Record, ...]], *, after: Position, before: Position
+) -> tuple[LostRange, ...]:
+    """Return the ranges between two positions that no batch covers; each batch is contiguous."""
+    lost = []
+    reached = after
+    for batch in sorted((b for b in batches if b), key=lambda b: b[0].position):
+        if batch[0].position > reached + 1:
+            lost.append((reached + 1, batch[0].position - 1))
+        reached = max(reached, batch[-1].position)
+    if before > reached + 1:
+        lost.append((reached + 1, before - 1))
+    return tuple(
+        LostRange(first=Position(first), last=Position(last), reason=EXPIRED)
+        for first, last in lost
+    )

@@ -1,0 +1,145 @@
+"""The worker: drives the protocol's verbs on real parts, and keeps each shard's seen set warm."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from pipeline.core.records import Record, ShardId
+from pipeline.errors import OperatingError
+from pipeline.ledger.effects import NewToken, Now, ReadHead, WriteHead
+from pipeline.ledger.protocol import look_ahead, sweep, take
+from pipeline.ledger.seams import Core, Ledger, Source, Store, WarmSet
+from pipeline.ledger.settings import ProtocolSettings, Take
+from pipeline.ledger.state import Head, ShardStatus, TakeOutcome
+from pipeline.ledger.steps import Effect, Steps, run
+
+T = TypeVar("T")
+
+THREADS: Final = 16
+"""Puts and gets at once: as many as a commit has partitions."""
+
+CLOSING_EFFECTS: Final = (Now, NewToken, ReadHead, WriteHead)
+"""What an attempt needs to take its token off the head."""
+
+TOKEN_BYTES: Final = 16
+"""Random bytes of a token: 32 hexadecimal digits, within DynamoDB's 36 for a request token."""
+
+
+class Worker:
+    """One process's worker. It serves one take or sweep at a time.
+
+    `ledger`, `store`, `source` and `core` are the seams of `pipeline.ledger.seams`. Threads that it
+    starts have ended when a verb returns: a frozen function must not resume them in a later run.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        store: Store,
+        source: Source,
+        core: Core,
+        settings: ProtocolSettings,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.ledger = ledger
+        self.store = store
+        self.source = source
+        self.core = core
+        self._settings = settings
+        self._clock_ms = clock_ms
+        self._warm: dict[ShardId, WarmSet] = {}
+
+    def take(self, shard: ShardId, records: Sequence[Record], *, deadline_ms: int) -> TakeOutcome:
+        """Commit and publish a batch of contiguous records, or what the time until then allows.
+
+        Raises what `pipeline.ledger.protocol.take` raises: the batch is then to come again.
+        """
+        work = Take(
+            shard=shard,
+            records=tuple(records),
+            deadline_ms=deadline_ms,
+            until_ms=self._clock_ms(),
+        )
+        return self._run(take(work, self._settings), deadline_ms=deadline_ms)
+
+    def sweep(self, *, deadline_ms: int) -> tuple[TakeOutcome, ...]:
+        """Finish on every shard what no batch will finish, as far as the time allows (T5).
+
+        A shard in trouble does not keep the others from being swept. Raises the first trouble.
+        """
+        outcomes: list[TakeOutcome] = []
+        troubles: list[OperatingError] = []
+        for shard in self._shards():
+            if self._clock_ms() >= deadline_ms - self._settings.margin_ms:
+                break
+            try:
+                steps = sweep(shard, deadline_ms=deadline_ms, settings=self._settings)
+                outcomes.append(self._run(steps, deadline_ms=deadline_ms))
+            except OperatingError as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
+        return tuple(outcomes)
+
+    def _run(self, steps: Steps[T], *, deadline_ms: int) -> T:
+        """Drive a verb; near the deadline only what ends an attempt with a word is still done.
+
+        A run that its platform kills in the middle of a stalled call would look like poison.
+        """
+        last_ms = deadline_ms - self._settings.margin_ms // 2
+
+        def in_time(effect: Effect[object]) -> None:
+            if not isinstance(effect, CLOSING_EFFECTS) and self._clock_ms() >= last_ms:
+                raise OperatingError(f"no time left for {type(effect).__name__}")
+
+        return run(steps, self, before=in_time)
+
+    def pending(self) -> tuple[ShardStatus, ...]:
+        """Return where every shard stands, read from ledger and stream; changes nothing."""
+        return tuple(self._status(shard) for shard in self._shards())
+
+    def _status(self, shard: ShardId) -> ShardStatus:
+        head = self.ledger.read_head(shard)
+        start = head or Head(shard=shard, revision="", changed_ms=0)
+        ahead = None
+        if not start.closed:
+            ahead = next(iter(run(look_ahead(start), self).records), None)
+        return ShardStatus(
+            shard=shard,
+            committed=start.committed,
+            waiting=ahead.position if ahead is not None else None,
+            lag_ms=max(0, self._clock_ms() - ahead.arrival_ms) if ahead is not None else 0,
+            unpublished=start.unpublished is not None,
+            open=start.open_range is not None,
+            closed=start.closed,
+        )
+
+    def _shards(self) -> tuple[ShardId, ...]:
+        """Return the shards of stream and ledger, parents before children where both are listed."""
+        listed = [info.shard for info in self.source.shards()]
+        return tuple(dict.fromkeys((*listed, *self.ledger.shards())))
+
+    def now_ms(self) -> int:
+        """Return the clock, in milliseconds since the epoch."""
+        return self._clock_ms()
+
+    def new_token(self) -> str:
+        """Return a token that nobody else ever draws."""
+        return secrets.token_hex(TOKEN_BYTES)
+
+    def recall(self, shard: ShardId, /) -> WarmSet | None:
+        """Return the seen set that this process kept for a shard."""
+        return self._warm.get(shard)
+
+    def remember(self, shard: ShardId, warm: WarmSet, /) -> None:
+        """Keep a shard's seen set."""
+        self._warm[shard] = warm
+
+    def together(self, effects: Sequence[Effect[T]], /) -> tuple[T, ...]:
+        """Perform independent effects in threads, all joined on return. Raises the first error."""
+        if len(effects) < 2:
+            return tuple(effect.perform(self) for effect in effects)
+        with ThreadPoolExecutor(max_workers=min(THREADS, len(effects))) as pool:
+            return tuple(pool.map(lambda effect: effect.perform(self), effects))

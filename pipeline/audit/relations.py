@@ -20,7 +20,7 @@ class Inputs:
 
     `lake` maps a table to its files, whose paths end in `<shard>-<first>.parquet`. `replayed` are
     the ids that `sluice replay` sent again: such an id may be in quarantine and in the lake, and
-    late in its order.
+    late in its order. `sends_expected` is how many rows the history should have, if that is known.
     """
 
     run: str
@@ -28,11 +28,17 @@ class Inputs:
     lake: Mapping[str, tuple[Path, ...]]
     quarantine: tuple[Path, ...]
     replayed: frozenset[str] = frozenset()
+    sends_expected: int | None = None
     incomplete: tuple[str, ...] = ()
 
 
 def find_inputs(
-    run: str, *, history: Path, lake: Path, replayed: frozenset[str] = frozenset()
+    run: str,
+    *,
+    history: Path,
+    lake: Path,
+    replayed: frozenset[str] = frozenset(),
+    sends_expected: int | None = None,
 ) -> Inputs:
     """Return what lies in a load's history folder and in a local copy of the lake.
 
@@ -58,6 +64,7 @@ def find_inputs(
         lake=tables,
         quarantine=quarantine,
         replayed=replayed,
+        sends_expected=sends_expected,
         incomplete=tuple(incomplete),
     )
 
@@ -72,8 +79,7 @@ def missing_histories(names: Sequence[str]) -> list[str]:
             continue
         numbers.setdefault(match["producer"], set()).add(int(match["number"]))
     for producer, found in sorted(numbers.items()):
-        first = min(found) if min(found) <= 1 else 0
-        holes = sorted(set(range(first, max(found))) - found)
+        holes = sorted(set(range(max(found))) - found)
         said += [f"history file {producer}-{hole}.parquet is missing" for hole in holes[:10]]
     return said
 

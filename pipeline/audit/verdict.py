@@ -107,6 +107,11 @@ class Verdict:
     stored_by_table: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
 
+    @classmethod
+    def unknown(cls, run: str, *reasons: str) -> "Verdict":
+        """Return the verdict of a check that could not be made."""
+        return cls(run=run, validity=Validity.UNKNOWN, account=Account(), reasons=reasons)
+
     def to_json(self) -> dict[str, object]:
         """Return the verdict as plain JSON values."""
         return asdict(self)

@@ -28,20 +28,20 @@ def verify(
 ) -> Verdict:
     """Return the verdict on a run; what cannot be read or does not add up makes it unknown.
 
-    `spill` is an empty folder for what does not fit into `memory_mb`. Nothing is raised for bad
+    `spill` is a folder for what does not fit into `memory_mb`. Nothing is raised for bad
     inputs: a checker that fails is not a pass, and neither is it a crash of whoever asks.
     """
-    nothing = Verdict(run=inputs.run, validity=Validity.UNKNOWN, account=Account())
     reasons = [*inputs.incomplete, *_uncovered(inputs, contracts)]
+    expected = inputs.sends_expected
     if not inputs.history:
-        return replace(nothing, reasons=tuple(reasons or ["there is no history file"]))
+        return Verdict.unknown(inputs.run, *(reasons or ["there is no history file"]))
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
     }
     try:
-        with duckdb.connect(str(spill / "verify.duckdb"), config=settings) as connection:
+        with duckdb.connect(":memory:", config=settings) as connection:
             attach_history(connection, inputs.history)
             attach_lake(connection, inputs.lake, contracts)
             attach_quarantine(connection, inputs.quarantine)
@@ -54,7 +54,10 @@ def verify(
             )
     except (duckdb.Error, OSError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return replace(nothing, reasons=(*reasons, f"the check failed: {first_line}"))
+        return Verdict.unknown(inputs.run, *reasons, f"the check failed: {first_line}")
+    if expected is not None and verdict.account.sends != expected:
+        sends = verdict.account.sends
+        reasons.append(f"the history holds {sends} sends of the {expected} that the load counted")
     return _conclude(verdict, reasons)
 
 

@@ -1,4 +1,4 @@
-"""Copies a lake from S3 to local files, and reads from its journal when each file became visible."""
+"""Copies a lake from S3 to local files, and reads its journal: when each file became visible."""
 
 import json
 import shutil

@@ -165,6 +165,15 @@ def test_a_run_that_was_not_drained_is_unknown(judged: Callable[..., Verdict]) -
     assert (verdict.validity, verdict.account.stored) == (Validity.UNKNOWN, 20)
 
 
+def test_a_history_shorter_than_the_load_counted_is_unknown(
+    judged: Callable[..., Verdict],
+) -> None:
+    assert judged(sends_expected=20).validity is Validity.VALID
+    verdict = judged(sends_expected=21)
+    assert verdict.validity is Validity.UNKNOWN
+    assert verdict.reasons == ("the history holds 20 sends of the 21 that the load counted",)
+
+
 def test_no_history_at_all_is_unknown(judged: Callable[..., Verdict]) -> None:
     assert judged(history=()).validity is Validity.UNKNOWN
 
@@ -186,9 +195,10 @@ def test_a_table_that_no_contract_describes_is_unknown(judged: Callable[..., Ver
 
 
 def test_holes_in_numbered_history_files_are_named() -> None:
-    assert missing_histories(["a-0.parquet", "a-1.parquet", "b-1.parquet", "b-2.parquet"]) == []
+    assert missing_histories(["a-0.parquet", "a-1.parquet", "b-7-0.parquet"]) == []
     assert missing_histories(["a-1.parquet", "a-3.parquet"]) == [
-        "history file a-2.parquet is missing"
+        "history file a-0.parquet is missing",
+        "history file a-2.parquet is missing",
     ]
     assert missing_histories(["a.parquet"]) == ["a.parquet is not named <producer>-<n>.parquet"]
     assert missing_histories([]) == ["there is no history file"]

@@ -17,6 +17,8 @@ class Metric:
     meaning: str
 
 
+STREAM_DIMENSION: Final = "Stream"
+
 STORED: Final = Metric(name="EventsStored", unit="Count", meaning="Events committed to the lake.")
 DUPLICATES: Final = Metric(
     name="DuplicatesDropped", unit="Count", meaning="Copies of events already committed."

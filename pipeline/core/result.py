@@ -42,9 +42,9 @@ class Counts:
 class CoreResult:
     """The whole effect of a range.
 
-    `last` is the last record that was taken in: the core stops early, after at least one record, when
-    more would span over 16 partitions or decode to more bytes than its limit. `ids` is the object that
-    goes beside the commit (read back by `SeenIds`), b"" when the range taught no new id.
+    `last` is the last record that was taken in: the core stops early, after at least one record,
+    when more would span over 16 partitions or decode to more bytes than its limit. `ids` is the
+    object that goes beside the commit (read back by `SeenIds`), b"" when the range taught no id.
     """
 
     last: Position

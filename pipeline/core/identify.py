@@ -1,0 +1,70 @@
+"""The ids of a batch as the seen set knows them: hashes, fingerprints, arrival times and fates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.decode import Decoded
+from pipeline.core.dedupe import Entries
+from pipeline.core.hashing import hash_spans, hash_strings, table_seed
+from pipeline.core.lines import Ints, Lines, Mask, Words
+from pipeline.core.verdicts import Verdict, Verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """The events of a batch whose id is known, in stream order; `line` holds their lines."""
+
+    line: Ints
+    entries: Entries
+    replayed: Mask
+
+    def learned(self, verdicts: Verdicts) -> Entries:
+        """Return what these events add to the seen set, with the fate that `verdicts` gave them."""
+        new = verdicts != Verdict.DUPLICATE
+        entries = self.entries
+        return Entries(
+            ids=entries.ids[new],
+            bodies=entries.bodies[new],
+            arrival_ms=entries.arrival_ms[new],
+            quarantined=(entries.quarantined | (verdicts == Verdict.CONFLICT))[new],
+        )
+
+
+def identify(lines: Lines, decoded: Decoded) -> Identified:
+    """Return the ids of valid events, and of rejected lines as far as they claim one.
+
+    An id is told apart by its table; the fingerprint covers the whole line.
+    """
+    line: list[Ints] = []
+    ids: list[Words] = []
+    for events in decoded.events:
+        column = events.rows.column(events.contract.id_field).combine_chunks()
+        line.append(events.line)
+        ids.append(hash_strings(column, seed=table_seed(events.contract.table)))
+    claiming = [each for each in decoded.rejected if each.claims.event_id is not None]
+    valid = sum(map(len, line))
+    if claiming:
+        line.append(np.array([each.line for each in claiming], dtype=np.int64))
+        claimed = pa.array([each.claims.event_id for each in claiming], pa.string())
+        seeds = np.array([table_seed(each.claims.table) for each in claiming], dtype=np.uint64)
+        ids.append(hash_strings(claimed, seed=seeds))
+    if not line:
+        line, ids = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
+    lines_all, ids_all = np.concatenate(line), np.concatenate(ids)
+    quarantined = np.arange(len(lines_all)) >= valid
+    if len(line) > 1:
+        order = np.argsort(lines_all)
+        lines_all, ids_all, quarantined = lines_all[order], ids_all[order], quarantined[order]
+    replays = np.array([payload.replay for payload in lines.payloads], dtype=np.bool_)
+    entries = Entries(
+        ids=ids_all,
+        bodies=hash_spans(lines.buffer, lines.start[lines_all], lines.end[lines_all]),
+        arrival_ms=lines.arrival_ms[lines_all],
+        quarantined=quarantined,
+    )
+    payload = lines.payload[lines_all]
+    return Identified(
+        line=lines_all, entries=entries, replayed=replays[payload] if len(payload) else quarantined
+    )

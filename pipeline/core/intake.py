@@ -1,0 +1,132 @@
+"""From stream records to payloads: masked ones set aside, aggregates split, payloads read."""
+
+from dataclasses import dataclass, field
+
+from pipeline.core.aggregate import NotDeaggregable, deaggregate
+from pipeline.core.batch import Batch, Limits, LostRange
+from pipeline.core.payload import NotReadable, decompress
+from pipeline.core.reasons import Reason, ReasonCode
+from pipeline.core.records import Record
+from pipeline.names import REPLAY_KEY_PREFIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """Lines of one user record; `record` counts in the batch, `index` is its first event's place.
+
+    `body` ends in a newline and holds `lines` of them.
+    """
+
+    record: int
+    index: int
+    partition_key: str
+    body: bytes
+    lines: int
+
+    @property
+    def replay(self) -> bool:
+        """Whether `sluice replay` sent it."""
+        return self.partition_key.startswith(REPLAY_KEY_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Bytes that never became lines; they count as one received event."""
+
+    record: int
+    index: int
+    partition_key: str
+    raw: bytes
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Intake:
+    """What was read of a batch: `records` of them, from the front."""
+
+    records: int = 0
+    payloads: list[Payload] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+def take_in(batch: Batch, limits: Limits) -> Intake:
+    """Read records from the front until the next would cross a limit; at least one is taken."""
+    intake = Intake()
+    decoded_bytes = events = 0
+    for ordinal, record in enumerate(batch.records):
+        payloads, refused = _read(record, ordinal, record.position in batch.masked, limits)
+        decoded_bytes += sum(len(payload.body) for payload in payloads)
+        events += sum(payload.lines for payload in payloads) + len(refused)
+        if ordinal and (decoded_bytes > limits.decoded_bytes_max or events > limits.events_max):
+            break
+        intake.payloads += payloads
+        intake.refused += refused
+        intake.records += 1
+    return intake
+
+
+def lost_reason(lost: LostRange) -> Reason:
+    """Return the reason of a lost range's one row; alarms look for its opening."""
+    cause = lost.reason.removeprefix("lost: ")
+    return Reason(code=f"lost: {cause}", detail=f"positions {lost.first} to {lost.last}")
+
+
+def _read(
+    record: Record, ordinal: int, masked: bool, limits: Limits
+) -> tuple[list[Payload], list[Refused]]:
+    """Return the payloads of one record and what of it could not be read.
+
+    A record that is masked, cannot be split or crosses a limit alone is refused whole: `raw` is
+    then what the stream held.
+    """
+    reason = Reason(code=ReasonCode.MASKED, detail="killed the process each time it was read")
+    if not masked:
+        try:
+            return _split(record, ordinal, limits)
+        except (NotDeaggregable, NotReadable) as error:
+            reason = error.reason
+    key, raw = record.partition_key, record.data
+    return [], [Refused(record=ordinal, index=0, partition_key=key, raw=raw, reason=reason)]
+
+
+def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload], list[Refused]]:
+    """Return the payloads of one record and its user records that could not be read.
+
+    Raises:
+        NotDeaggregable: it cannot be split into user records.
+        NotReadable: it crosses a limit alone.
+    """
+    payloads: list[Payload] = []
+    refused: list[Refused] = []
+    index, bytes_left = 0, limits.decoded_bytes_max
+    for user_record in deaggregate(record.data, record.partition_key):
+        where = {"record": ordinal, "index": index}
+        key = user_record.partition_key
+        try:
+            body = _whole_lines(decompress(user_record.payload, bytes_max=bytes_left))
+        except NotReadable as error:
+            if error.reason.code == ReasonCode.TOO_LARGE:
+                raise
+            raw, reason = user_record.payload, error.reason
+            refused.append(Refused(**where, partition_key=key, raw=raw, reason=reason))
+            index += 1
+        else:
+            lines = body.count(b"\n")
+            payloads.append(Payload(**where, partition_key=key, body=body, lines=lines))
+            index += lines
+            bytes_left = max(bytes_left - len(body), 0)
+    if index > limits.events_max:
+        detail = f"holds more than {limits.events_max} events"
+        raise NotReadable(ReasonCode.TOO_MANY_EVENTS, detail)
+    return payloads, refused
+
+
+def _whole_lines(lines: bytes) -> bytes:
+    """Return `lines` with a newline after the last.
+
+    Raises:
+        NotReadable: there is nothing but white space.
+    """
+    if not lines or lines.isspace():
+        raise NotReadable(ReasonCode.EMPTY, "holds no event")
+    return lines if lines.endswith(b"\n") else lines + b"\n"

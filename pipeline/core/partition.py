@@ -1,0 +1,96 @@
+"""From valid events to partitions: enriched, with the system's columns, by event hour, sorted."""
+
+import itertools
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.batch import Batch
+from pipeline.core.catalog import Catalog
+from pipeline.core.contract import Contract
+from pipeline.core.decode import Events
+from pipeline.core.encode import HOUR_MS, Partition
+from pipeline.core.lines import Ints, Lines
+from pipeline.core.schema import TYPES, table_schema
+
+_SAMPLE_ROWS: Final = 256
+_HOUR_BITS: Final = 22
+"""Enough for the milliseconds of an hour."""
+
+
+def event_hours(events: Events) -> Ints:
+    """Return the hour since the epoch of each event."""
+    time_ms = events.rows.column(events.contract.event_time_field).to_numpy()
+    return np.asarray(time_ms // HOUR_MS, dtype=np.int64)
+
+
+def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> list[Partition]:
+    """Return the events as partitions by hour, each sorted by key, event time, stream order."""
+    contract = events.contract
+    rows = _with_dictionaries(events.rows, contract)
+    enricher = catalog.enrichers.get(contract.table)
+    columns = {name: rows.column(name).combine_chunks() for name in rows.column_names}
+    if enricher is not None:
+        columns |= enricher(rows)
+    positions = pa.array([str(record.position) for record in batch.records], pa.string())
+    columns["_position"] = pa.DictionaryArray.from_arrays(
+        pa.array(lines.record[events.line], pa.int32()), positions
+    )
+    columns["_index"] = pa.array(lines.index[events.line])
+    columns["_arrival_time"] = pa.array(lines.arrival_ms[events.line])
+    fields = [_as_declared(columns[declared.name], declared) for declared in table_schema(contract)]
+    table = pa.table([column for column, _ in fields], schema=pa.schema([f for _, f in fields]))
+    hours = event_hours(events)
+    order = _order(hours, columns[contract.key_field], columns[contract.event_time_field])
+    table, hours = table.take(pa.array(order)), hours[order]
+    bounds = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(hours)]
+    return [
+        Partition(
+            table=contract.table,
+            contract_version=contract.version,
+            hour=int(hours[first]),
+            rows=table.slice(first, after - first),
+            sorted_by=(contract.key_field, contract.event_time_field),
+        )
+        for first, after in itertools.pairwise(bounds)
+    ]
+
+
+def _with_dictionaries(rows: pa.Table, contract: Contract) -> pa.Table:
+    """Dictionary-encode the strings that repeat themselves, judged by a sample; never the id."""
+    for place, field in enumerate(contract.fields):
+        if field.type == "string" and field.name != contract.id_field:
+            column = rows.column(place).combine_chunks()
+            sample = column.take(pa.array(range(0, len(column), len(column) // _SAMPLE_ROWS + 1)))
+            if 2 * pc.count_distinct(sample).as_py() <= len(sample) or len(column) < 2:
+                rows = rows.set_column(place, field.name, column.dictionary_encode())
+    return rows
+
+
+def _as_declared(column: pa.Array, declared: pa.Field) -> tuple[pa.Array, pa.Field]:
+    """Return a column with the declared type (a string may stay a dictionary) and its field."""
+    if declared.type == TYPES["timestamp_ms"] and column.type == pa.int64():
+        column = column.view(declared.type)
+    if pa.types.is_dictionary(column.type) and column.type.value_type == declared.type:
+        declared = declared.with_type(column.type)
+    return column, declared
+
+
+def _order(hours: Ints, key: pa.Array, event_time: pa.Array) -> Ints:
+    """Return the order by hour, key, event time and place; in one integer where they fit."""
+    if not pa.types.is_dictionary(key.type):
+        key = key.dictionary_encode()
+    rank = np.empty(len(key.dictionary), dtype=np.int64)
+    rank[pc.sort_indices(key.dictionary).to_numpy()] = np.arange(len(rank))
+    ranks = rank[key.indices.to_numpy()]
+    time_ms = event_time.to_numpy() - hours * HOUR_MS
+    hour = hours - hours.min()
+    place_bits, rank_bits = len(hours).bit_length(), len(rank).bit_length()
+    if int(hour.max()).bit_length() + rank_bits + _HOUR_BITS + place_bits > 63:
+        return np.lexsort((time_ms, ranks, hour))
+    packed = ((hour << rank_bits | ranks) << _HOUR_BITS | time_ms) << place_bits
+    packed |= np.arange(len(hours))
+    packed.sort()
+    return packed & ((1 << place_bits) - 1)

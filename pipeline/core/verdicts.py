@@ -1,0 +1,101 @@
+"""What becomes of each event beside the ids that were seen: new, a copy, or in conflict."""
+
+from collections import defaultdict
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.dedupe import Entries, SeenIds
+from pipeline.core.lines import Ints, Mask, Words
+
+Verdicts = npt.NDArray[np.int8]
+
+
+class Verdict(IntEnum):
+    """NEW: keep its fate. DUPLICATE: drop it. CONFLICT: quarantine it, its id has another body."""
+
+    NEW = 0
+    DUPLICATE = 1
+    CONFLICT = 2
+
+
+def judge(events: Entries, *, replayed: Mask, seen: SeenIds) -> Verdicts:
+    """Return the verdict on each event, in stream order.
+
+    An entry counts for an event if it has its id and did not arrive more than the window before it;
+    for a replayed event an entry that was quarantined does not count (protocol.md, T23). With a
+    counting entry of the same body the event is a duplicate, with counting entries of other bodies
+    only it is a conflict. Each event that is no duplicate becomes an entry for those after it; an
+    invalid event stays quarantined for its own reason and is never called a conflict.
+    """
+    order = np.argsort(events.ids)
+    ids = events.ids[order]
+    places, entries = seen.find(ids)
+    places = order[places]
+    twin = ids[1:] == ids[:-1]
+    verdicts = _judge_single(events, replayed, places, entries, seen.window_ms)
+    if twin.any():
+        again = np.zeros(len(order), dtype=np.bool_)
+        again[order[1:][twin]] = again[order[:-1][twin]] = True
+        known = _by_id(events.ids[places], entries)
+        _judge_repeated(verdicts, np.flatnonzero(again), events, replayed, known, seen.window_ms)
+    return verdicts
+
+
+def _judge_single(
+    events: Entries, replayed: Mask, places: Ints, entries: Entries, window_ms: int
+) -> Verdicts:
+    """Return the verdicts as far as the seen entries alone decide."""
+    verdicts = np.zeros(len(events.ids), dtype=np.int8)
+    if len(places):
+        counts = entries.arrival_ms >= events.arrival_ms[places] - window_ms
+        counts &= ~(replayed[places] & entries.quarantined)
+        same = counts & (entries.bodies == events.bodies[places])
+        verdicts[places[counts & ~events.quarantined[places]]] = Verdict.CONFLICT
+        verdicts[places[same]] = Verdict.DUPLICATE
+    return verdicts
+
+
+_Known = dict[int, list[tuple[int, int, bool]]]
+
+
+def _by_id(ids: Words, entries: Entries) -> _Known:
+    """Return body, arrival time and disposition of the entries of each id."""
+    known: _Known = defaultdict(list)
+    rows = zip(
+        ids.tolist(),
+        entries.bodies.tolist(),
+        entries.arrival_ms.tolist(),
+        entries.quarantined.tolist(),
+        strict=True,
+    )
+    for event_id, *entry in rows:
+        known[event_id].append((entry[0], entry[1], entry[2]))
+    return known
+
+
+def _judge_repeated(
+    verdicts: Verdicts,
+    places: Ints,
+    events: Entries,
+    replayed: Mask,
+    known: _Known,
+    window_ms: int,
+) -> None:
+    """Judge events whose ids stand several times in the batch one after the other, in place."""
+    for place in places.tolist():
+        body, arrival_ms = int(events.bodies[place]), int(events.arrival_ms[place])
+        quarantined = bool(events.quarantined[place])
+        earlier = known[int(events.ids[place])]
+        bodies = [
+            entry_body
+            for entry_body, entry_ms, entry_quarantined in earlier
+            if entry_ms >= arrival_ms - window_ms and not (entry_quarantined and replayed[place])
+        ]
+        if body in bodies:
+            verdicts[place] = Verdict.DUPLICATE
+            continue
+        conflict = bool(bodies) and not quarantined
+        verdicts[place] = Verdict.CONFLICT if conflict else Verdict.NEW
+        earlier.append((body, arrival_ms, quarantined or conflict))

@@ -110,7 +110,7 @@ def attach_lake(
 
 def attach_quarantine(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Create the view `quarantine`: file, shard, position, "index", id, reason, arrival_ms, raw."""
-    source = f"""SELECT filename AS file, shard, position, "index", id, reason,
+    source = f"""SELECT filename AS file, shard, position, "index", event_id AS id, reason,
         epoch_ms(arrival_time) AS arrival_ms, raw FROM {_scan(files)}"""
     connection.execute(f"CREATE VIEW quarantine AS {source if files else _EMPTY_QUARANTINE}")
 

@@ -1,7 +1,7 @@
 """Shards of one stream as AWS keeps them: splitting, merging, reading on, expiring.
 
-They work on ministack's own record of a stream (a dictionary), to which a closed shard adds
-`ending_sequence_number` and `closed_at` (seconds since the epoch).
+They work on ministack's own record of a stream (a dictionary). A shard of a split or merge adds
+`opened_at`, a closed one `closed_at` (seconds since the epoch) and `ending_sequence_number`.
 """
 
 import math
@@ -159,7 +159,9 @@ def filtered(stream: Stream, shard_filter: dict[str, Any]) -> list[str]:
         "AT_TRIM_HORIZON": lambda _id, shard: not any(i in shards for i in _parents(shard)),
         "AT_LATEST": lambda _id, shard: not is_closed(shard),
         "AFTER_SHARD_ID": lambda shard_id, _shard: shard_id > shard_filter["ShardId"],
-        "AT_TIMESTAMP": lambda _id, shard: _opened(shard) <= at < shard.get("closed_at", math.inf),
+        "AT_TIMESTAMP": lambda _id, shard: (
+            shard.get("opened_at", 0.0) <= at < shard.get("closed_at", math.inf)
+        ),
         "FROM_TIMESTAMP": lambda _id, shard: shard.get("closed_at", math.inf) >= at,
     }
     return sorted(shard_id for shard_id, shard in shards.items() if keep[kind](shard_id, shard))
@@ -167,12 +169,6 @@ def filtered(stream: Stream, shard_filter: dict[str, Any]) -> list[str]:
 
 def _parents(shard: Shard) -> list[str]:
     return [i for i in (shard["parent_shard_id"], shard["adjacent_parent_shard_id"]) if i]
-
-
-def _opened(shard: Shard) -> float:
-    """Return when a shard was opened: its first sequence number holds the time."""
-    number = int(shard["starting_sequence_number"])
-    return (number - _SEQUENCE_BASE) // _SEQUENCE_PER_MS / 1000
 
 
 def _close(shard: Shard, ending_sequence_number: str) -> None:
@@ -189,6 +185,7 @@ def _add(
         "starting_hash_key": str(keys[0]),
         "ending_hash_key": str(keys[1]),
         "starting_sequence_number": starting,
+        "opened_at": time.time(),
         "parent_shard_id": parents[0],
         "adjacent_parent_shard_id": parents[1],
     }

@@ -1,0 +1,127 @@
+"""One Lambda function with what it cannot do without: role, log group, version and alias."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import policies
+
+RUNTIME: Final = "python3.13"
+ALIAS: Final = "live"
+"""Callers name the alias, so that a deployment is one atomic move from version to version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """The functions' package where Lambda takes it from."""
+
+    bucket: pulumi.Input[str]
+    key: pulumi.Input[str]
+    sha256: str
+    """Base64, as Lambda gives it."""
+    architecture: Literal["arm64", "x86_64"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionArgs:
+    """What a function is made from."""
+
+    function: str
+    handler: str
+    description: str
+    package: Package
+    variables: Mapping[str, pulumi.Input[str]]
+    statements: pulumi.Input[Sequence[policies.Statement]]
+    """What it may do besides writing its log."""
+    log_group: str
+    log_days: int
+    memory_mb: int
+    run_seconds_max: int
+    key_arn: pulumi.Input[str]
+    concurrency_max: int | None = None
+    """Runs at once at most; None leaves it to the account."""
+
+
+class Function(pulumi.ComponentResource):
+    """A published function under an alias, allowed what its statements say and no more."""
+
+    function_name: pulumi.Output[str]
+    alias_name: pulumi.Output[str]
+    alias_arn: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Make role, log group, function, version and alias."""
+        super().__init__("sluice:function:Function", name, None, opts)
+        log_group = aws.cloudwatch.LogGroup(
+            f"{name}-log-group",
+            name=args.log_group,
+            retention_in_days=args.log_days,
+            kms_key_id=args.key_arn,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        role, policy = self._role(name, args, log_group)
+        function = aws.lambda_.Function(
+            name,
+            name=args.function,
+            description=args.description,
+            runtime=RUNTIME,
+            handler=args.handler,
+            architectures=[args.package.architecture],
+            s3_bucket=args.package.bucket,
+            s3_key=args.package.key,
+            source_code_hash=args.package.sha256,
+            role=role.arn,
+            memory_size=args.memory_mb,
+            timeout=args.run_seconds_max,
+            environment={"variables": args.variables},
+            reserved_concurrent_executions=args.concurrency_max,
+            logging_config={"log_format": "Text", "log_group": log_group.name},
+            publish=True,
+            # A function that runs before it is allowed to fails its first batches.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        alias = aws.lambda_.Alias(
+            f"{name}-alias",
+            name=ALIAS,
+            function_name=function.name,
+            function_version=function.version,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.function_name = function.name
+        self.alias_name = alias.name
+        self.alias_arn = alias.arn
+        self.register_outputs(
+            {
+                "function_name": self.function_name,
+                "alias_name": self.alias_name,
+                "alias_arn": self.alias_arn,
+            }
+        )
+
+    def _role(
+        self, name: str, args: FunctionArgs, log_group: aws.cloudwatch.LogGroup
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        """Make the role and its one policy."""
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=args.function,
+            description=f"What {args.function} may do",
+            assume_role_policy=policies.assumed_by("lambda.amazonaws.com"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        allowed = pulumi.Output.all(args.statements, log_group.arn).apply(
+            lambda made: policies.document([*made[0], *policies.write_logs(made[1])])
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="allowed",
+            role=role.name,
+            policy=allowed,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return role, policy

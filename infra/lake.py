@@ -1,0 +1,146 @@
+"""The lake bucket: tables, and the hidden prefixes that the protocol works in."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import policies
+from pipeline import names
+
+CODE_PREFIX: Final = "code/"
+"""Where the functions' packages lie: over 50 MB Lambda takes them from S3 alone."""
+
+UPLOAD_DAYS: Final = 7
+"""An unfinished multipart upload is nobody's after a week, and is paid for until it is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeArgs:
+    """What a lake is made from."""
+
+    bucket: str
+    key_arn: pulumi.Input[str]
+    hidden_days: int
+    """How long staged bytes, ids and journal are kept."""
+    noncurrent_days: int
+    """How long overwritten or deleted versions are kept; at least `hidden_days` for hidden ones."""
+    retain: bool
+    """Whether the bucket refuses to be destroyed, and to be emptied for it."""
+
+
+class Lake(pulumi.ComponentResource):
+    """A versioned bucket, encrypted with the stack's key, closed to public and plain HTTP."""
+
+    bucket: pulumi.Output[str]
+    bucket_arn: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: LakeArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Make the bucket and all that is configured on it."""
+        super().__init__("sluice:lake:Lake", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            name,
+            bucket=args.bucket,
+            force_destroy=not args.retain,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=child,
+        )
+        encryption = _encryption(f"{name}-encryption", bucket.bucket, args.key_arn, child)
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.bucket,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=child,
+        )
+        block = aws.s3.BucketPublicAccessBlock(
+            f"{name}-public-access-block",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=bucket.arn.apply(policies.tls_only),
+            # S3 refuses two changes of a bucket's access at once.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=lifecycle_rules(args),
+            # Rules about old versions want versioning first.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        # Whoever writes to the bucket waits until it encrypts.
+        self.bucket = pulumi.Output.all(bucket.bucket, encryption.id).apply(lambda v: str(v[0]))
+        self.bucket_arn = bucket.arn
+        self.register_outputs({"bucket": self.bucket, "bucket_arn": self.bucket_arn})
+
+
+def lifecycle_rules(args: LakeArgs) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """Return what expires when: hidden prefixes by age, old versions everywhere, tables never."""
+    hidden = (names.STAGING_PREFIX, names.IDS_PREFIX, names.JOURNAL_PREFIX)
+    rules: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": f"expire-{prefix.rstrip('/')}",
+            "status": "Enabled",
+            "filter": {"prefix": prefix},
+            "expiration": {"days": args.hidden_days},
+            "noncurrent_version_expiration": {"noncurrent_days": args.hidden_days},
+        }
+        for prefix in hidden
+    ]
+    rules += [
+        {
+            "id": f"old-versions-{prefix.strip('/').replace('/', '-')}",
+            "status": "Enabled",
+            "filter": {"prefix": prefix},
+            "noncurrent_version_expiration": {"noncurrent_days": args.noncurrent_days},
+        }
+        for prefix in (names.LAKE_PREFIX, names.ON_FAILURE_PREFIX, CODE_PREFIX)
+    ]
+    rules.append(
+        {
+            "id": "unfinished-uploads",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": UPLOAD_DAYS},
+        }
+    )
+    return rules
+
+
+def _encryption(
+    name: str,
+    bucket: pulumi.Input[str],
+    key_arn: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> aws.s3.BucketServerSideEncryptionConfiguration:
+    """Encrypt with the key, through a bucket key: one request to KMS for many objects."""
+    return aws.s3.BucketServerSideEncryptionConfiguration(
+        name,
+        bucket=bucket,
+        rules=[
+            {
+                "bucket_key_enabled": True,
+                "apply_server_side_encryption_by_default": {
+                    "sse_algorithm": "aws:kms",
+                    "kms_master_key_id": key_arn,
+                },
+            }
+        ],
+        opts=opts,
+    )

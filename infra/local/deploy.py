@@ -1,0 +1,122 @@
+"""Runs the project's own Pulumi program against the embedded AWS, with nothing but Python."""
+
+import asyncio
+import contextvars
+import json
+import logging
+import runpy
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+from pulumi.runtime import settings as pulumi_settings
+from pulumi.runtime.mocks import MockEngine
+from pulumi.runtime.stack import run_in_stack
+
+from infra.local.monitor import LocalMonitor
+from infra.local.provider.catalogue import INVOKES, TYPES
+from infra.local.provider.interpreter import Provider
+from infra.local.stack import LocalStack
+from infra.local.state import State, read_identity
+from pipeline.errors import UserError
+
+PROJECT: Final = "sluice"
+PROGRAM: Final = "infra"
+LOCAL_PACKAGE: Final = "local"
+
+
+def up(
+    settings: Mapping[str, str],
+    *,
+    stack: str,
+    endpoint: str,
+    region: str,
+    state_file: Path,
+    on_event: Callable[[str], None],
+) -> dict[str, Any]:
+    """Bring the local stack to what the program says under `settings`; return its outputs.
+
+    Creates what is new, changes in place what AWS changes in place, replaces what AWS replaces and
+    deletes what the program no longer has. After a crash half-way the next call finishes the work.
+    May be called again and again in one process: each run has a thread, an event loop and a context
+    of its own. Raises UserError, in one line, for whatever is refused.
+    """
+    provider = Provider(TYPES, INVOKES, endpoint=endpoint, region=region)
+    state = State(state_file, stack=stack, region=region)
+    local_stack = LocalStack(provider, state, on_event)
+    monitor = LocalMonitor(provider, local_stack)
+    values = {"package": LOCAL_PACKAGE, **settings}
+    config = {f"{PROJECT}:{key}": value for key, value in values.items()}
+    config["aws:region"] = region
+    _alone(lambda: _run_program(monitor, stack=stack, config=config))
+    local_stack.finish()
+    state.outputs = dict(monitor.outputs)
+    state.write()
+    return state.outputs
+
+
+def down(*, state_file: Path, endpoint: str, region: str, on_event: Callable[[str], None]) -> None:
+    """Delete all that the state names, newest first, buckets with everything in them.
+
+    Raises UserError if there is no such stack, or if something cannot be deleted: the state then
+    names what is left.
+    """
+    stack, _ = read_identity(state_file)
+    provider = Provider(TYPES, INVOKES, endpoint=endpoint, region=region)
+    state = State(state_file, stack=stack, region=region)
+    LocalStack(provider, state, on_event).destroy()
+    state.delete_file()
+
+
+def outputs(state_file: Path) -> dict[str, Any]:
+    """Return the outputs of the last finished update. Raises UserError if there is none."""
+    read_identity(state_file)
+    found: dict[str, Any] = json.loads(state_file.read_text())["outputs"]
+    return found
+
+
+def _run_program(monitor: LocalMonitor, *, stack: str, config: dict[str, str]) -> None:
+    pulumi_config.set_all_config(config, [])
+    pulumi_settings.configure(
+        pulumi_settings.Settings(
+            project=PROJECT,
+            stack=stack,
+            monitor=monitor,
+            engine=MockEngine(logging.getLogger("sluice.program")),
+            dry_run=False,
+            organization="local",
+            root_directory=str(Path(__file__).resolve().parents[2]),
+        )
+    )
+    asyncio.run(run_in_stack(lambda: _execute(PROGRAM)))
+
+
+def _execute(module: str) -> None:
+    runpy.run_module(module, run_name="__main__", alter_sys=False)
+
+
+def _alone(work: Callable[[], None]) -> None:
+    """Run `work` in a thread with an empty context: the SDK keeps all its state in one."""
+    trouble: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            contextvars.Context().run(work)
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=run, name="pulumi-program")
+    thread.start()
+    thread.join()
+    if trouble:
+        raise _as_user_error(trouble[0])
+
+
+def _as_user_error(error: BaseException) -> BaseException:
+    """Return a mistake of the user's as one line; anything else as it is."""
+    if isinstance(error, pulumi.RunError):
+        return UserError(str(error))
+    return error

@@ -1,0 +1,55 @@
+"""Every resource type and function that the local provider serves, by Pulumi's token."""
+
+from typing import Final
+
+from infra.local.provider import (
+    cloudwatch,
+    dynamodb,
+    events,
+    functions,
+    glue,
+    iam,
+    kinesis,
+    kms,
+    logs,
+    s3,
+    sns,
+)
+from infra.local.provider.resource_type import Call, Invoke, ResourceType
+
+_SERVICES: Final = (
+    cloudwatch,
+    dynamodb,
+    events,
+    functions,
+    glue,
+    iam,
+    kinesis,
+    kms,
+    logs,
+    s3,
+    sns,
+)
+
+TYPES: Final[dict[str, ResourceType]] = {
+    resource_type.token: resource_type for service in _SERVICES for resource_type in service.TYPES
+}
+
+CALLER_IDENTITY: Final = Invoke(
+    token="aws:index/getCallerIdentity:getCallerIdentity",
+    service="sts",
+    call=Call(operation="get_caller_identity", into="read"),
+    outputs={
+        "accountId": "$read.Account",
+        "arn": "$read.Arn",
+        "id": "$read.Account",
+        "userId": "$read.UserId",
+    },
+)
+REGION: Final = Invoke(
+    token="aws:index/getRegion:getRegion",
+    service="ec2",
+    call=None,
+    outputs={"region": "$region", "id": "$region", "name": "$region"},
+)
+INVOKES: Final[dict[str, Invoke]] = {invoke.token: invoke for invoke in (CALLER_IDENTITY, REGION)}

@@ -1,0 +1,120 @@
+"""Tables."""
+
+from typing import Final
+
+from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
+from infra.local.provider.template import Choice, Each, Keys, Pairs
+
+_ACTIVE: Final = Wait(waiter="table_exists", parameters={"TableName": "$name"})
+_ENCRYPTION: Final = {
+    "Enabled": "$serverSideEncryption.enabled",
+    "SSEType": Choice(of="$serverSideEncryption.enabled", true="KMS", false="AES256"),
+    "KMSMasterKeyId": "$serverSideEncryption.kmsKeyArn",
+}
+
+TABLE: Final = ResourceType(
+    token="aws:dynamodb/table:Table",
+    service="dynamodb",
+    create=Call(
+        operation="create_table",
+        parameters={
+            "TableName": "$name",
+            "BillingMode": "$billingMode",
+            "AttributeDefinitions": Each(
+                of="$attributes",
+                to={"AttributeName": "$item.name", "AttributeType": "$item.type"},
+            ),
+            "KeySchema": [
+                {"AttributeName": "$hashKey", "KeyType": "HASH"},
+                {"AttributeName": "$rangeKey", "KeyType": "RANGE"},
+            ],
+            "SSESpecification": _ENCRYPTION,
+            "DeletionProtectionEnabled": "$deletionProtectionEnabled",
+            "Tags": Pairs(of="$tags"),
+        },
+        wait=_ACTIVE,
+    ),
+    id="$name",
+    identity=("name",),
+    replaces=("hashKey", "rangeKey", "attributes"),
+    updates=(
+        Update(
+            properties=("ttl",),
+            calls=(
+                Call(
+                    operation="update_time_to_live",
+                    parameters={
+                        "TableName": "$name",
+                        "TimeToLiveSpecification": {
+                            "Enabled": "$ttl.enabled",
+                            "AttributeName": "$ttl.attributeName",
+                        },
+                    },
+                ),
+            ),
+            on_create=True,
+        ),
+        Update(
+            properties=("pointInTimeRecovery",),
+            calls=(
+                Call(
+                    operation="update_continuous_backups",
+                    parameters={
+                        "TableName": "$name",
+                        "PointInTimeRecoverySpecification": {
+                            "PointInTimeRecoveryEnabled": "$pointInTimeRecovery.enabled",
+                            "RecoveryPeriodInDays": "$pointInTimeRecovery.recoveryPeriodInDays",
+                        },
+                    },
+                ),
+            ),
+            on_create=True,
+        ),
+        Update(
+            properties=("billingMode", "serverSideEncryption", "deletionProtectionEnabled"),
+            calls=(
+                Call(
+                    operation="update_table",
+                    parameters={
+                        "TableName": "$name",
+                        "BillingMode": "$billingMode",
+                        "SSESpecification": _ENCRYPTION,
+                        "DeletionProtectionEnabled": "$deletionProtectionEnabled",
+                    },
+                    wait=_ACTIVE,
+                ),
+            ),
+        ),
+        tag_updates(
+            add=Call(
+                operation="tag_resource",
+                parameters={"ResourceArn": "$out.arn", "Tags": Pairs(of="$tags")},
+                needs=("$tags",),
+            ),
+            remove=Call(
+                operation="untag_resource",
+                parameters={"ResourceArn": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
+                needs=("$removed.tags",),
+            ),
+        ),
+    ),
+    read=(Call(operation="describe_table", parameters={"TableName": "$name"}, into="read"),),
+    outputs={"arn": "$read.Table.TableArn", "name": "$read.Table.TableName"},
+    delete=(
+        Call(
+            operation="update_table",
+            parameters={"TableName": "$name", "DeletionProtectionEnabled": False},
+            when=("$deletionProtectionEnabled", True),
+            wait=_ACTIVE,
+        ),
+        Call(
+            operation="delete_table",
+            parameters={"TableName": "$name"},
+            wait=Wait(waiter="table_not_exists", parameters={"TableName": "$name"}),
+        ),
+    ),
+    exists=("ResourceInUseException",),
+    gone=("ResourceNotFoundException",),
+)
+
+TYPES: Final = (TABLE,)

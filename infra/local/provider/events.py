@@ -1,0 +1,71 @@
+"""EventBridge rules on the default bus and their targets."""
+
+from typing import Final
+
+from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.template import Joined, Keys, Pairs
+
+_PUT_RULE: Final = Call(
+    operation="put_rule",
+    parameters={
+        "Name": "$name",
+        "ScheduleExpression": "$scheduleExpression",
+        "Description": "$description",
+        "State": "$state",
+        "Tags": Pairs(of="$tags"),
+    },
+)
+
+RULE: Final = ResourceType(
+    token="aws:cloudwatch/eventRule:EventRule",
+    service="events",
+    create=_PUT_RULE,
+    id="$name",
+    identity=("name",),
+    updates=(
+        Update(properties=("scheduleExpression", "description", "state"), calls=(_PUT_RULE,)),
+        tag_updates(
+            add=Call(
+                operation="tag_resource",
+                parameters={"ResourceARN": "$out.arn", "Tags": Pairs(of="$tags")},
+                needs=("$tags",),
+            ),
+            remove=Call(
+                operation="untag_resource",
+                parameters={"ResourceARN": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
+                needs=("$removed.tags",),
+            ),
+        ),
+    ),
+    read=(Call(operation="describe_rule", parameters={"Name": "$name"}, into="read"),),
+    outputs={"arn": "$read.Arn", "name": "$name"},
+    delete=(Call(operation="delete_rule", parameters={"Name": "$name"}),),
+    gone=("ResourceNotFoundException",),
+)
+
+_PUT_TARGET: Final = Call(
+    operation="put_targets",
+    parameters={
+        "Rule": "$rule",
+        "Targets": [{"Id": "$targetId", "Arn": "$arn", "Input": "$input"}],
+    },
+)
+
+TARGET: Final = ResourceType(
+    token="aws:cloudwatch/eventTarget:EventTarget",
+    service="events",
+    create=_PUT_TARGET,
+    id=Joined(parts=("$rule", "-", "$targetId")),
+    identity=("rule", "targetId"),
+    updates=(Update(properties=("arn", "input"), calls=(_PUT_TARGET,)),),
+    outputs={"targetId": "$targetId"},
+    delete=(
+        Call(
+            operation="remove_targets",
+            parameters={"Rule": "$rule", "Ids": ["$targetId"]},
+        ),
+    ),
+    gone=("ResourceNotFoundException",),
+)
+
+TYPES: Final = (RULE, TARGET)

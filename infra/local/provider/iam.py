@@ -1,0 +1,83 @@
+"""Roles and the policies inside them."""
+
+from typing import Final
+
+from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.template import Joined, Keys, Pairs
+
+ROLE: Final = ResourceType(
+    token="aws:iam/role:Role",
+    service="iam",
+    create=Call(
+        operation="create_role",
+        parameters={
+            "RoleName": "$name",
+            "AssumeRolePolicyDocument": "$assumeRolePolicy",
+            "Description": "$description",
+            "Tags": Pairs(of="$tags"),
+        },
+    ),
+    id="$name",
+    identity=("name",),
+    updates=(
+        Update(
+            properties=("assumeRolePolicy",),
+            calls=(
+                Call(
+                    operation="update_assume_role_policy",
+                    parameters={"RoleName": "$name", "PolicyDocument": "$assumeRolePolicy"},
+                ),
+            ),
+        ),
+        Update(
+            properties=("description",),
+            calls=(
+                Call(
+                    operation="update_role",
+                    parameters={"RoleName": "$name", "Description": "$description"},
+                ),
+            ),
+        ),
+        tag_updates(
+            add=Call(
+                operation="tag_role",
+                parameters={"RoleName": "$name", "Tags": Pairs(of="$tags")},
+                needs=("$tags",),
+            ),
+            remove=Call(
+                operation="untag_role",
+                parameters={"RoleName": "$name", "TagKeys": Keys(of="$removed.tags")},
+                needs=("$removed.tags",),
+            ),
+        ),
+    ),
+    read=(Call(operation="get_role", parameters={"RoleName": "$name"}, into="read"),),
+    outputs={"arn": "$read.Role.Arn", "name": "$read.Role.RoleName"},
+    delete=(Call(operation="delete_role", parameters={"RoleName": "$name"}),),
+    exists=("EntityAlreadyExists",),
+    gone=("NoSuchEntity",),
+)
+
+_PUT_POLICY: Final = Call(
+    operation="put_role_policy",
+    parameters={"RoleName": "$role", "PolicyName": "$name", "PolicyDocument": "$policy"},
+)
+
+ROLE_POLICY: Final = ResourceType(
+    token="aws:iam/rolePolicy:RolePolicy",
+    service="iam",
+    create=_PUT_POLICY,
+    id=Joined(parts=("$role", ":", "$name")),
+    identity=("role", "name"),
+    updates=(Update(properties=("policy",), calls=(_PUT_POLICY,)),),
+    outputs={"name": "$name", "role": "$role"},
+    delete=(
+        Call(
+            operation="delete_role_policy",
+            parameters={"RoleName": "$role", "PolicyName": "$name"},
+        ),
+    ),
+    gone=("NoSuchEntity",),
+)
+
+TYPES: Final = (ROLE, ROLE_POLICY)

@@ -1,0 +1,64 @@
+"""Log groups."""
+
+from typing import Final
+
+from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.template import Keys
+
+LOG_GROUP: Final = ResourceType(
+    token="aws:cloudwatch/logGroup:LogGroup",
+    service="logs",
+    create=Call(
+        operation="create_log_group",
+        parameters={"logGroupName": "$name", "kmsKeyId": "$kmsKeyId", "tags": "$tags"},
+    ),
+    id="$name",
+    identity=("name",),
+    updates=(
+        Update(
+            properties=("retentionInDays",),
+            calls=(
+                Call(
+                    operation="put_retention_policy",
+                    parameters={"logGroupName": "$name", "retentionInDays": "$retentionInDays"},
+                ),
+            ),
+            on_create=True,
+        ),
+        Update(
+            properties=("kmsKeyId",),
+            calls=(
+                Call(
+                    operation="associate_kms_key",
+                    parameters={"logGroupName": "$name", "kmsKeyId": "$kmsKeyId"},
+                    needs=("$kmsKeyId",),
+                ),
+            ),
+        ),
+        tag_updates(
+            add=Call(
+                operation="tag_resource",
+                parameters={"resourceArn": "$out.arn", "tags": "$tags"},
+                needs=("$tags",),
+            ),
+            remove=Call(
+                operation="untag_resource",
+                parameters={"resourceArn": "$out.arn", "tagKeys": Keys(of="$removed.tags")},
+                needs=("$removed.tags",),
+            ),
+        ),
+    ),
+    read=(
+        Call(
+            operation="describe_log_groups",
+            parameters={"logGroupNamePrefix": "$name"},
+            into="read",
+        ),
+    ),
+    outputs={"arn": "$read.logGroups.0.arn", "name": "$name"},
+    delete=(Call(operation="delete_log_group", parameters={"logGroupName": "$name"}),),
+    exists=("ResourceAlreadyExistsException",),
+    gone=("ResourceNotFoundException",),
+)
+
+TYPES: Final = (LOG_GROUP,)

@@ -1,0 +1,97 @@
+"""What a resource type is made of: the calls that create, read, update and delete it, as data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.local.provider.template import Scope, Template
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A waiter of botocore (its own data says what is polled and what ends it)."""
+
+    waiter: str
+    parameters: Mapping[str, Template]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One operation of the service's API.
+
+    Made only if every reference of `needs` finds something and, where given, `when` (a reference
+    and the value that it must have) and `grows` or `shrinks` (a number, against `$old`) hold.
+    The response is in scope for later calls and outputs under `into`.
+    """
+
+    operation: str
+    parameters: Mapping[str, Template] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    when: tuple[str, Any] | None = None
+    grows: str | None = None
+    shrinks: str | None = None
+    into: str = "response"
+    wait: Wait | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """What a change of one of `properties` calls; with `on_create`, a second step of creation."""
+
+    properties: tuple[str, ...]
+    calls: tuple[Call, ...]
+    on_create: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """One type of the AWS package.
+
+    `identity` are the inputs that fix the physical name: where a replacement leaves them as they
+    are, the old one goes first. `exists` and `gone` are the error codes by which the service says
+    so; `find` is the call that finds what an interrupted creation may have left, and `found` where
+    it stands in the answer, which then takes the place of `$create`. Of `ignored` inputs a change
+    calls nothing.
+    """
+
+    token: str
+    service: str
+    create: Call
+    id: Template
+    identity: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    updates: tuple[Update, ...] = ()
+    ignored: tuple[str, ...] = ()
+    read: tuple[Call, ...] = ()
+    outputs: Mapping[str, Template] = field(default_factory=dict)
+    delete: tuple[Call, ...] = ()
+    prepare_delete: Callable[[Any, Scope], None] | None = None
+    find: Call | None = None
+    found: str = ""
+    exists: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """Every input that this type takes; any other one is refused."""
+        changed = [name for update in self.updates for name in update.properties]
+        return frozenset({*self.identity, *self.replaces, *self.ignored, *changed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoke:
+    """One function of the AWS package: a call, if any, and what it returns."""
+
+    token: str
+    service: str
+    call: Call | None
+    outputs: Mapping[str, Template]
+
+
+def tag_updates(
+    *,
+    add: Call,
+    remove: Call,
+) -> Update:
+    """Return how changed tags are written: `remove` sees the keys that went as `$removed.tags`."""
+    return Update(properties=("tags",), calls=(remove, add))

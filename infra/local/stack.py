@@ -1,0 +1,140 @@
+"""What an update does to each resource: create, change, replace or delete, recorded as it goes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from infra.local.provider.errors import ProviderError
+from infra.local.provider.interpreter import Made, Provider, Unfinished
+from infra.local.state import Resource, State
+
+
+class LocalStack:
+    """One update of a local stack: resources are registered one by one, in order of dependence."""
+
+    def __init__(self, provider: Provider, state: State, on_event: Callable[[str], None]) -> None:
+        """Take what makes resources, what remembers them, and who is told of each step."""
+        self._provider = provider
+        self._state = state
+        self._on_event = on_event
+        self._seen: set[str] = set()
+
+    def register(self, wanted: Resource) -> Resource:
+        """Bring one resource to its wanted inputs and return it with id and outputs."""
+        self._provider.check(wanted.type, wanted.name, wanted.inputs)
+        self._seen.add(wanted.urn)
+        old = self._state.get(wanted.urn)
+        if old is None:
+            return self._create(wanted)
+        if old.status == "creating":
+            return self._resume(old, wanted)
+        change = self._provider.diff(wanted.type, old.inputs, wanted.inputs)
+        if change.replaces:
+            return self._replace(old, wanted, change.replaces, delete_first=change.delete_first)
+        if change.properties:
+            self._on_event(f"~ {wanted.name}: {', '.join(change.properties)}")
+            made = self._provider.update(
+                wanted.type,
+                wanted.name,
+                old.inputs,
+                wanted.inputs,
+                Made(id=old.id, outputs=old.outputs),
+            )
+            return self._record(wanted, made)
+        return self._record(wanted, Made(id=old.id, outputs=old.outputs))
+
+    def finish(self) -> None:
+        """Delete what was replaced and what the program no longer has, newest first."""
+        for resource in self._state.newest_first():
+            if resource.status == "superseded" or resource.urn not in self._seen:
+                self._delete(resource)
+
+    def destroy(self) -> None:
+        """Delete everything, newest first; protection guards against changes, not against this."""
+        for resource in self._state.newest_first():
+            self._delete(resource, forced=True)
+
+    def _resume(self, old: Resource, wanted: Resource) -> Resource:
+        """Go on with an interrupted creation, or begin it again if it was of something else."""
+        if old.inputs == wanted.inputs:
+            return self._create(wanted, Unfinished(id=old.id))
+        self._delete(old)
+        return self._create(wanted)
+
+    def _create(self, wanted: Resource, unfinished: Unfinished | None = None) -> Resource:
+        self._on_event(f"+ {wanted.name}")
+        begun = replace(wanted, status="creating", id=unfinished.id if unfinished else "")
+        self._state.put(begun)
+        made = self._provider.create(
+            wanted.type,
+            wanted.name,
+            wanted.inputs,
+            unfinished=unfinished,
+            on_id=lambda identifier: self._state.put(replace(begun, id=identifier)),
+        )
+        return self._record(wanted, made)
+
+    def _record(self, wanted: Resource, made: Made) -> Resource:
+        resource = replace(
+            wanted, status="created", id=made.id, outputs={**wanted.inputs, **made.outputs}
+        )
+        self._state.put(resource)
+        return resource
+
+    def _replace(
+        self, old: Resource, wanted: Resource, because: tuple[str, ...], *, delete_first: bool
+    ) -> Resource:
+        _refuse_protected(old, f"replaced, because {', '.join(because)} changed")
+        self._on_event(f"+- {wanted.name}: {', '.join(because)}")
+        if delete_first:
+            for dependent in self._replaced_with(old.urn):
+                self._delete(dependent)
+            self._delete(old)
+        else:
+            self._state.supersede(old)
+        return self._create(wanted)
+
+    def _replaced_with(self, urn: str) -> list[Resource]:
+        """Return, newest first, the resources that cannot outlive the one of `urn`.
+
+        Pulumi's rule for delete-before-replace: those of which an input that forces replacement was
+        made from it, and so on from them.
+        """
+        doomed: list[Resource] = []
+        urns = {urn}
+        for resource in self._state.resources:
+            if resource.status == "created" and self._forced(resource, urns):
+                urns.add(resource.urn)
+                doomed.insert(0, resource)
+        return doomed
+
+    def _forced(self, resource: Resource, urns: set[str]) -> bool:
+        fixed = self._provider.replacing_properties(resource.type)
+        return any(
+            urns & set(sources)
+            for name, sources in resource.dependencies.items()
+            if name in fixed and resource.urn not in urns
+        )
+
+    def _delete(self, resource: Resource, *, forced: bool = False) -> None:
+        if not forced:
+            _refuse_protected(resource, "deleted")
+        self._on_event(f"- {resource.name}")
+        identifier = resource.id or self._provider.locate(
+            resource.type, resource.name, resource.inputs
+        )
+        if identifier:
+            self._provider.delete(
+                resource.type,
+                resource.name,
+                resource.inputs,
+                Made(id=identifier, outputs=resource.outputs),
+            )
+        self._state.remove(resource)
+
+
+def _refuse_protected(resource: Resource, what: str) -> None:
+    if resource.protect:
+        raise ProviderError(
+            f"{resource.name} is protected and would be {what}; "
+            "set retain_data to false if its data may go"
+        )

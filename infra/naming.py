@@ -1,0 +1,66 @@
+"""Physical names, all of them: every other module asks here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The names of one stack's resources in one account and region."""
+
+    project: str
+    stack: str
+    account: str
+    region: str
+
+    @property
+    def prefix(self) -> str:
+        """What every name of the stack begins with."""
+        return f"{self.project}-{self.stack}"
+
+    @property
+    def stream(self) -> str:
+        """The event stream."""
+        return f"{self.prefix}-events"
+
+    @property
+    def lake_bucket(self) -> str:
+        """The lake; bucket names are shared by all of AWS, hence account and region in it."""
+        return f"{self.prefix}-lake-{self.account}-{self.region}"
+
+    @property
+    def ledger_table(self) -> str:
+        """The ledger."""
+        return f"{self.prefix}-ledger"
+
+    @property
+    def stream_processor(self) -> str:
+        """The function that takes batches."""
+        return f"{self.prefix}-stream-processor"
+
+    @property
+    def ledger_sweeper(self) -> str:
+        """The function that finishes what no batch will."""
+        return f"{self.prefix}-ledger-sweeper"
+
+    @property
+    def key_alias(self) -> str:
+        """The key's alias, in KMS's own form."""
+        return f"alias/{self.prefix}"
+
+    @property
+    def glue_database(self) -> str:
+        """The catalog's database; Athena wants no hyphen in it."""
+        return self.prefix.replace("-", "_")
+
+    @property
+    def topic(self) -> str:
+        """Where alarms are told."""
+        return f"{self.prefix}-alarms"
+
+    def alarm(self, rule: str) -> str:
+        """Return the name of an alarm by its rule's id."""
+        return f"{self.prefix}-{rule}"
+
+    def log_group(self, function: str) -> str:
+        """Return the log group of a function, named as Lambda names it."""
+        return f"/aws/lambda/{function}"

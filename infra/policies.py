@@ -1,0 +1,173 @@
+"""IAM statements as functions of ARNs: what each part may do, and nothing else."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pipeline import names
+
+Statement = dict[str, Any]
+
+VERSION: Final = "2012-10-17"
+READ_PREFIXES: Final = (
+    names.LAKE_PREFIX,
+    names.STAGING_PREFIX,
+    names.IDS_PREFIX,
+    names.JOURNAL_PREFIX,
+    names.ON_FAILURE_PREFIX,
+)
+WRITE_PREFIXES: Final = READ_PREFIXES
+"""The on-failure prefix too: the mapping writes there with the function's role."""
+
+KEY_ADMINISTRATION: Final = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RetireGrant",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+)
+"""What the account may delegate by IAM: without it a key could never be managed again."""
+
+
+def document(statements: Sequence[Statement]) -> str:
+    """Return a policy document as JSON, the same text for the same statements."""
+    return json.dumps({"Version": VERSION, "Statement": list(statements)}, sort_keys=True)
+
+
+def assumed_by(service: str) -> str:
+    """Return a role's trust policy: one AWS service may assume it."""
+    return document([_allow(["sts:AssumeRole"], None, Principal={"Service": service})])
+
+
+def read_stream(stream_arn: str) -> list[Statement]:
+    """Read a stream's records and shards: the mapping's reads and the protocol's gap check."""
+    return [
+        _allow(
+            [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            [stream_arn],
+        )
+    ]
+
+
+def use_ledger(table_arn: str) -> list[Statement]:
+    """Read and write heads and commits; a transaction needs the actions of its parts."""
+    return [
+        _allow(
+            [
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            [table_arn],
+        )
+    ]
+
+
+def use_lake(bucket_arn: str) -> list[Statement]:
+    """Read, write and list the lake's prefixes; never delete: objects go by lifecycle alone."""
+    return [
+        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in READ_PREFIXES]),
+        _allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*" for prefix in WRITE_PREFIXES]),
+        _allow(
+            ["s3:ListBucket"],
+            [bucket_arn],
+            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in READ_PREFIXES]}},
+        ),
+    ]
+
+
+def use_key(key_arn: str) -> list[Statement]:
+    """Encrypt and decrypt through the services that hold the data."""
+    return [
+        _allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key_arn])
+    ]
+
+
+def write_logs(log_group_arn: str) -> list[Statement]:
+    """Write to one log group, which the program has made with its retention."""
+    return [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
+
+
+def key_policy(*, account: str, region: str) -> str:
+    """Return the key's own policy: the account, its logs, and alarms that tell a topic."""
+    context = f"arn:aws:logs:{region}:{account}:log-group:*"
+    return document(
+        [
+            _allow(KEY_ADMINISTRATION, ["*"], Principal={"AWS": f"arn:aws:iam::{account}:root"}),
+            _allow(
+                ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                ["*"],
+                Principal={"Service": f"logs.{region}.amazonaws.com"},
+                Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": context}},
+            ),
+            _allow(
+                ["kms:Decrypt", "kms:GenerateDataKey"],
+                ["*"],
+                Principal={"Service": "cloudwatch.amazonaws.com"},
+                Condition={"StringEquals": {"aws:SourceAccount": account}},
+            ),
+        ]
+    )
+
+
+def tls_only(bucket_arn: str) -> str:
+    """Return a bucket policy that refuses whoever comes without TLS."""
+    return document(
+        [
+            {
+                "Effect": "Deny",
+                "Principal": {"AWS": "*"},
+                "Action": ["s3:*"],
+                "Resource": [bucket_arn, f"{bucket_arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+    )
+
+
+def publish_alarms(topic_arn: str, *, account: str) -> str:
+    """Return a topic policy that lets this account's alarms publish."""
+    return document(
+        [
+            _allow(
+                ["sns:Publish"],
+                [topic_arn],
+                Principal={"Service": "cloudwatch.amazonaws.com"},
+                Condition={"StringEquals": {"aws:SourceAccount": account}},
+            )
+        ]
+    )
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str] | None, **rest: Any) -> Statement:
+    where = {} if resources is None else {"Resource": list(resources)}
+    return {"Effect": "Allow", "Action": list(actions), **where, **rest}

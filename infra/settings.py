@@ -1,0 +1,193 @@
+"""What a stack decides: every setting with its default, limits and meaning, checked before use."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+SECONDS_PER_HOUR: Final = 3600
+HOURS_PER_DAY: Final = 24
+
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]
+"""What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
+
+
+class Settings(BaseModel):
+    """The settings of one stack, by the names under which `pulumi config set` takes them.
+
+    Limits without a source are AWS's own for the property that the setting becomes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stream_mode: Literal["provisioned", "on_demand"] = Field(
+        "provisioned", description="Whether the stream has a fixed number of shards or grows."
+    )
+    shard_count: int = Field(
+        1, ge=1, le=500, description="Shards of a provisioned stream; one takes 1 MB/s."
+    )
+    retention_hours: int = Field(
+        24, ge=24, le=8760, description="How long the stream keeps records."
+    )
+    batch_size: int = Field(
+        10_000, ge=1, le=10_000, description="Stream records a batch at most; 6 MB come first."
+    )
+    batch_window_seconds: int = Field(
+        1,
+        ge=1,
+        le=300,
+        description="How long a batch is gathered. At least 1: the gap check shares the shard's "
+        "5 reads a second with the mapping (protocol.md, 2).",
+    )
+    starting_position: Literal["TRIM_HORIZON", "LATEST"] = Field(
+        "TRIM_HORIZON",
+        description="Where a new mapping starts; LATEST skips what came before it was ready.",
+    )
+    retry_attempts_max: int = Field(
+        -1, ge=-1, le=10_000, description="Retries of a failed batch; -1 retries until it expires."
+    )
+    record_age_seconds_max: int = Field(
+        -1, ge=-1, le=604_800, description="Age at which a record is set aside; -1 never does."
+    )
+    bisect_on_error: bool = Field(
+        False,
+        description="Whether Lambda splits a failed batch. The protocol isolates poison itself, "
+        "and an outage would shred batches to single records.",
+    )
+    window_seconds: int = Field(
+        300,
+        ge=1,
+        le=86_400,
+        description="How long a copy of an event is recognised, by arrival time.",
+    )
+    architecture: Literal["arm64", "x86_64"] = Field(
+        "arm64", description="Processor of the functions."
+    )
+    memory_mb: int = Field(
+        1769, ge=512, le=10_240, description="Memory of a function; 1769 MB are one whole CPU."
+    )
+    run_seconds_max: int = Field(
+        60, ge=60, le=900, description="How long one run of a function may take."
+    )
+    package: Literal["aws", "host", "local"] = Field(
+        "aws", description="What the functions are packaged for; the local stack says local."
+    )
+    package_file: Path | None = Field(
+        None, description="A package that was built before; built when absent."
+    )
+    backup_days: int = Field(
+        35, ge=1, le=35, description="How far back the ledger can be restored."
+    )
+    noncurrent_days: int = Field(
+        30, ge=1, le=3650, description="How long the lake keeps overwritten or deleted versions."
+    )
+    log_days: LogDays = Field(30, description="How long the functions' logs are kept.")
+    key_deletion_days: int = Field(
+        30, ge=7, le=30, description="How long a deleted key can be called back."
+    )
+    retain_data: bool = Field(
+        True, description="Whether stream, lake, ledger and key refuse to be destroyed."
+    )
+    alarm_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told of alarms, besides the topic."
+    )
+    iterator_age_seconds_max: int = Field(
+        300, ge=60, le=86_400, description="Alarm: age of the records that the function gets."
+    )
+    retention_percent_max: int = Field(
+        50, ge=1, le=90, description="Alarm: age of unread records, as a share of retention."
+    )
+    quarantine_percent_max: float = Field(
+        1.0, gt=0, le=100, description="Alarm: share of events that end in quarantine."
+    )
+    runbooks_url: str = Field(
+        "runbooks", min_length=1, description="Where runbooks are read; alarms link to them."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        """Refuse settings that contradict one another."""
+        retention_seconds = self.retention_hours * SECONDS_PER_HOUR
+        if self.stream_mode == "on_demand" and "shard_count" in self.model_fields_set:
+            raise ValueError(
+                "shard_count: an on-demand stream chooses its shards itself; "
+                "remove shard_count or set stream_mode to provisioned"
+            )
+        if self.window_seconds > retention_seconds:
+            raise ValueError(
+                f"window_seconds: {self.window_seconds} is longer than the stream keeps records "
+                f"({retention_seconds} s); raise retention_hours or lower window_seconds"
+            )
+        if self.record_age_seconds_max > retention_seconds:
+            raise ValueError(
+                f"record_age_seconds_max: {self.record_age_seconds_max} is longer than the stream "
+                f"keeps records ({retention_seconds} s); set -1 for no limit"
+            )
+        if -1 < self.record_age_seconds_max < 60:
+            raise ValueError(
+                f"record_age_seconds_max: {self.record_age_seconds_max} is neither -1 nor at "
+                "least 60 (Lambda API, CreateEventSourceMapping)"
+            )
+        if self.package_file is not None and not self.package_file.is_file():
+            raise ValueError(f"package_file: there is no file {self.package_file}")
+        return self
+
+    @property
+    def hidden_days(self) -> int:
+        """How long staged bytes, ids and journal are kept, in days.
+
+        Longer than the ledger's backup window, else a restored ledger names objects that are gone,
+        and longer than window and retention together, else a stalled consumer starts without the
+        ids it needs (protocol.md, T26, T30 and "keeping"); a day of margin on either.
+        """
+        hours = self.retention_hours + self.window_seconds / SECONDS_PER_HOUR
+        return max(self.backup_days, -int(-hours // HOURS_PER_DAY)) + 1
+
+
+def load(project: str) -> Settings:
+    """Return the settings that Pulumi holds for the project, keys of other namespaces left alone.
+
+    Raises pulumi.RunError that names each wrong key and what is right.
+    """
+    held = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    prefix = f"{project}:"
+    own = {key.removeprefix(prefix): held[key] for key in held if key.startswith(prefix)}
+    return parse(own)
+
+
+def parse(values: Mapping[str, object]) -> Settings:
+    """Return validated settings. Raises pulumi.RunError that names each wrong key."""
+    unknown = [_unknown(key) for key in values if key not in Settings.model_fields]
+    if unknown:
+        raise pulumi.RunError("; ".join(unknown))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise pulumi.RunError(_told(error.errors())) from None
+
+
+def _unknown(key: str) -> str:
+    close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    meant = f"; did you mean {close[0]}?" if close else f"; known are {_listed()}"
+    return f"there is no setting {key}{meant} (pulumi config rm {key})"
+
+
+def _listed() -> str:
+    return ", ".join(sorted(Settings.model_fields))
+
+
+def _told(errors: Iterable[ErrorDetails]) -> str:
+    return "; ".join(_fault(error) for error in errors)
+
+
+def _fault(error: ErrorDetails) -> str:
+    """Return one fault: a field's own, or the sentence of a rule between fields."""
+    if not error["loc"]:
+        return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+    name = str(error["loc"][0])
+    return f"{name}: {error['input']!r} is refused: {error['msg']} (pulumi config set {name} ...)"

@@ -28,17 +28,38 @@ def folder() -> Path:
 
 
 def departures() -> pa.Table:
-    """Return all 336,776 departures of 2013, by scheduled time (milliseconds, UTC)."""
+    """Return all 336,776 departures of 2013 by scheduled time, as the contract names its fields."""
     with zipfile.ZipFile(folder() / "flights.csv.zip") as archive:
         table = csv.read_csv(io.BytesIO(archive.read("flights.csv")), convert_options=_NULLS)
     hour_s = pc.cast(table["time_hour"], pa.int64())
-    scheduled = pc.multiply(pc.add(hour_s, pc.multiply(table["minute"], 60)), 1_000)
-    table = table.append_column("scheduled_ms", scheduled)
-    aircraft = table["tailnum"].fill_null(pa.scalar(NO_TAIL_NUMBER))
-    table = table.set_column(table.schema.get_field_index("tailnum"), "tailnum", aircraft)
-    return table.take(pc.array_sort_indices(table["scheduled_ms"]))
+    scheduled_ms = pc.multiply(pc.add(hour_s, pc.multiply(table["minute"], 60)), 1_000)
+    renamed = pa.table(
+        {
+            "aircraft": table["tailnum"].fill_null(pa.scalar(NO_TAIL_NUMBER)),
+            "carrier": table["carrier"],
+            "flight": table["flight"],
+            "origin": table["origin"],
+            "destination": table["dest"],
+            "scheduled_departure": scheduled_ms,
+            "departure_delay_minutes": table["dep_delay"],
+            "arrival_delay_minutes": table["arr_delay"],
+            "air_time_minutes": table["air_time"],
+            "distance_miles": table["distance"],
+        }
+    )
+    return renamed.take(pc.array_sort_indices(renamed["scheduled_departure"]))
 
 
 def planes() -> pa.Table:
-    """Return the 3,322 planes."""
-    return csv.read_csv(folder() / "planes.csv", convert_options=_NULLS)
+    """Return the 3,322 planes, as the contract names its fields."""
+    table = csv.read_csv(folder() / "planes.csv", convert_options=_NULLS)
+    return pa.table(
+        {
+            "aircraft": table["tailnum"],
+            "built_year": table["year"],
+            "manufacturer": table["manufacturer"],
+            "model": table["model"],
+            "engines": table["engines"],
+            "seats": table["seats"],
+        }
+    )

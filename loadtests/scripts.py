@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from loadtests import flights
 from loadtests.plan import SourceKind, SourcePlan
@@ -62,29 +64,16 @@ class DeparturesScript:
 
     def __init__(self, run: str, source: SourcePlan) -> None:
         rows = flights.departures()
-        columns = _columns(
-            rows,
-            aircraft="tailnum",
-            carrier="carrier",
-            flight="flight",
-            origin="origin",
-            destination="dest",
-            scheduled_departure="scheduled_ms",
-            departure_delay_minutes="dep_delay",
-            arrival_delay_minutes="arr_delay",
-            air_time_minutes="air_time",
-            distance_miles="distance",
-        )
-        wanted = [
-            number
-            for number, aircraft in enumerate(columns["aircraft"])
-            if zlib.crc32(aircraft.encode()) % source.slices == source.slice
-        ][: source.events]
+        mine = [
+            aircraft
+            for aircraft in rows["aircraft"].unique().to_pylist()
+            if zlib.crc32(str(aircraft).encode()) % source.slices == source.slice
+        ]
+        rows = rows.filter(pc.is_in(rows["aircraft"], pa.array(mine))).slice(0, source.events)
         self._run, self._producer = run, source.producer
-        self._keys = [columns["aircraft"][number] for number in wanted]
-        constant = [{name: column[n] for name, column in columns.items()} for n in wanted]
-        self._bodies = [_json_tail(fields) for fields in constant]
-        self._texts = [_text_tail(fields.values()) for fields in constant]
+        self._keys = _strings(rows["aircraft"])
+        self._bodies = _strings(_json_tails(rows))
+        self._texts = _strings(_text_tails(rows))
 
     def render(self, first: int, times_ms: Sequence[int]) -> Rendered:
         """Return the next departures, re-timed to `times_ms`."""
@@ -108,20 +97,8 @@ class PlanesScript:
     contract = PLANE_CHANGES
 
     def __init__(self, run: str, source: SourcePlan) -> None:
-        columns = _columns(
-            flights.planes(),
-            aircraft="tailnum",
-            built_year="year",
-            manufacturer="manufacturer",
-            model="model",
-            engines="engines",
-            seats="seats",
-        )
         self._run, self._producer = run, source.producer
-        self._rows = [
-            {name: column[number] for name, column in columns.items()}
-            for number in range(len(columns["aircraft"]))
-        ]
+        self._rows = flights.planes().to_pylist()
 
     def render(self, first: int, times_ms: Sequence[int]) -> Rendered:
         """Return the next changes; the transaction is the log's sequence number."""
@@ -170,18 +147,31 @@ def script_of(run: str, source: SourcePlan) -> Script:
     return (DeparturesScript if source.kind == "departures" else PlanesScript)(run, source)
 
 
-def _columns(table: Any, **names: str) -> dict[str, list[Any]]:
-    return {field: table[column].to_pylist() for field, column in names.items()}
-
-
 def _text(value: object) -> str:
     return _NULL if value is None else str(value)
 
 
-def _text_tail(values: Any) -> str:
-    return "".join(_SEPARATOR + _text(value) for value in values)
+def _strings(column: Any) -> list[str]:
+    strings: list[str] = column.to_pylist()
+    return strings
 
 
-def _json_tail(fields: dict[str, Any]) -> str:
-    present = {name: value for name, value in fields.items() if value is not None}
-    return "," + json.dumps(present, separators=(",", ":"))[1:]
+def _text_tails(rows: pa.Table) -> "pa.ChunkedArray[Any]":
+    """Return what follows the event time in each row's checksum text."""
+    texts = [pc.cast(column, pa.string()).fill_null(pa.scalar(_NULL)) for column in rows.columns]
+    return _joined([pa.scalar(""), *texts], _SEPARATOR)
+
+
+def _json_tails(rows: pa.Table) -> "pa.ChunkedArray[Any]":
+    """Return what follows the event time in each row's JSON; no value here needs an escape."""
+    members = []
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        quote = '"' if pa.types.is_string(column.type) else ""
+        parts = [pa.scalar(f',"{name}":{quote}'), pc.cast(column, pa.string()), pa.scalar(quote)]
+        members.append(_joined(parts, "").fill_null(pa.scalar("")))
+    return _joined([*members, pa.scalar("}")], "")
+
+
+def _joined(parts: Sequence[Any], separator: str) -> "pa.ChunkedArray[Any]":
+    joined: pa.ChunkedArray[Any] = pc.binary_join_element_wise(*parts, separator)
+    return joined

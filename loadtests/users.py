@@ -136,22 +136,28 @@ class WebActionsUser(User):
     """Acts as a visitor, each time that the schedule has an action due, whoever's turn it is."""
 
     def on_start(self) -> None:
-        """Become a visitor of one's own."""
+        """Become a visitor of one's own and wait for the first turn."""
         self.visitor = Visitor(
             run=_sending[0].plan.run,
             producer=_sending[0].sources[0].plan.producer,
             number=next(_visitors),
         )
+        gevent.sleep(self.wait_time())
+
+    def wait_time(self) -> float:
+        """Take the next turn of all users and return the seconds until it is due."""
+        self.turn = next(_turns)
+        sending = _sending[0]
+        source = sending.sources[0]
+        if sending.stopping or self.turn >= source.plan.events:
+            raise StopUser
+        return max(0, _due_us(sending, source, self.turn) - _now_us()) / 1_000_000
 
     @task
     def act(self) -> None:
-        """Take the next turn, wait until it is due, and send the visitor's next action."""
+        """Send the visitor's next action."""
         sending = _sending[0]
         source = sending.sources[0]
-        turn = next(_turns)
-        if sending.stopping or turn >= source.plan.events:
-            raise StopUser
-        gevent.sleep(max(0, _due_us(sending, source, turn) - _now_us()) / 1_000_000)
         # Users that are due together may wake in any order; sequence and due time grow together.
         sequence = source.history.sent
         intended_us = _due_us(sending, source, sequence)

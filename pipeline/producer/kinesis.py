@@ -58,7 +58,9 @@ class Producer(Generic[Tag]):
         self._flushes = 0
         self._closing = False
         self._answering = threading.Lock()
-        self._lock = threading.Lock()
+        # Re-entrant because it knows its owner: a condition asks a plain lock by trying to take it,
+        # and gevent (under Locust) then switches away while the lock is held.
+        self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._settled = threading.Condition(self._lock)
         self._senders = [

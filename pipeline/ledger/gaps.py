@@ -44,9 +44,12 @@ def follow(head: Head, known: Known, work: Take, settings: ProtocolSettings) -> 
     A batch that holds the committed position is adjacent by itself; otherwise one record is read
     after it, because positions are not dense.
     """
-    if known.holds(head.committed):
-        return known.after(head.committed)
-    waiting = known.after(head.committed).records
+    batch = Known(records=work.records)
+    for run in (known, batch):
+        rest = run.after(head.committed)
+        if run.holds(head.committed) and (rest.records or rest.lost):
+            return rest
+    waiting = batch.after(head.committed).records
     probe = yield from read_after(head, work, records_max=1)
     ahead = probe.records[0].position if probe.records else None
     first = waiting[0].position if waiting else None
@@ -117,7 +120,11 @@ def recover(
 def holes(
     batches: Sequence[tuple[Record, ...]], *, after: Position, before: Position
 ) -> tuple[LostRange, ...]:
-    """Return the ranges between two positions that no batch covers; each batch is contiguous."""
+    """Return the ranges between two positions that no batch covers; each batch is contiguous.
+
+    Positions are not dense, so a range that held nothing may be among them: a loss is rather
+    recorded once too often than passed over.
+    """
     lost = []
     reached = after
     for batch in sorted((b for b in batches if b), key=lambda b: b[0].position):

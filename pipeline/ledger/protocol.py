@@ -79,7 +79,11 @@ def take(work: Take, settings: ProtocolSettings) -> Steps[TakeOutcome]:
             return replace(outcome, waits_for=OUT_OF_TIME)
         known = yield from follow(head, known, work, settings)
         if not known.records and not known.lost:
-            return progress.outcome(head)
+            if up_to is None:
+                return progress.outcome(head)
+            raise OperatingError(
+                "nothing to take, and the batch is not committed", shard=head.shard
+            )
         made = yield from attempt(head, known, work, settings)
         progress.made.append(made)
         if up_to is not None and made.commit.last >= up_to:

@@ -1,0 +1,378 @@
+"""Schedules of one shard (protocol.md, 5): each breaks something, then accounts for every id."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pipeline.core.records import Record
+from pipeline.errors import BrokenInvariant, OperatingError, OutcomeUnknown
+from pipeline.ledger.effects import (
+    CommitTransaction,
+    PutFinalIfAbsent,
+    PutStaged,
+    RunCore,
+    WriteHead,
+)
+from pipeline.ledger.state import TakeOutcome
+from pipeline.testing.account import Violation
+from pipeline.testing.core import Killed, ScriptedCore
+from pipeline.testing.simulation import RUN_MS_MAX, WINDOW_MS, Run, SimulatedWorker, Simulation
+
+Schedule = Callable[[], None]
+
+STEPS_MAX: Final = 60
+DELIVERIES_MAX: Final = 80
+
+
+def deliver(
+    simulation: Simulation, worker: SimulatedWorker, records: Sequence[Record]
+) -> TakeOutcome | None:
+    """Deliver a batch once; None if the run failed or its process died."""
+    try:
+        return simulation.take(worker, records)
+    except (OperatingError, Killed):
+        return None
+
+
+def insist(simulation: Simulation, records: Sequence[Record], core: ScriptedCore) -> int:
+    """Deliver a batch to ever new processes until it succeeds. Returns the failures on the way."""
+    for failures in range(DELIVERIES_MAX):
+        if deliver(simulation, simulation.worker(core), records) is not None:
+            return failures
+        simulation.clock.advance(RUN_MS_MAX + 1)
+    raise Violation(f"P5: no success after {DELIVERIES_MAX} deliveries")
+
+
+def resume(run: Run) -> None:
+    """Let a zombie go on to its end, whatever it meets."""
+    try:
+        run.finish()
+    except (OperatingError, Killed):
+        return
+
+
+def paused(simulation: Simulation, records: Sequence[Record], steps: int) -> Run:
+    """Return a run that a new process began and left after so many effects."""
+    run = simulation.start(simulation.worker(), records)
+    for _ in range(steps):
+        run.step()
+    return run
+
+
+def raise_after_the_core_then_a_warm_retry() -> None:
+    """1: the failed attempt must not have taught the worker that its ids are stored (T1)."""
+    simulation = Simulation()
+    worker = simulation.worker()
+    deliver(simulation, worker, simulation.stream.put(simulation.shard, "z"))
+    records = simulation.stream.put(simulation.shard, "a b", "c@1")
+    simulation.start(worker, records).until(PutStaged).step(fail=OutcomeUnknown("S3 is away"))
+    run = simulation.start(worker, records).until(PutStaged)
+    run.step(fail=OutcomeUnknown("S3 is away"))
+    deliver(simulation, worker, records)
+    simulation.settle()
+
+
+def storage_fails_often_then_works() -> None:
+    """1: a lone record whose attempts raise, again and again, is not poison (T13)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a")
+    for _ in range(5):
+        run = simulation.start(simulation.worker(), records).until(PutStaged)
+        run.step(fail=OutcomeUnknown("S3 is away"))
+        resume(run)
+        simulation.clock.advance(RUN_MS_MAX + 1)
+    deliver(simulation, simulation.worker(), records)
+    simulation.settle()
+
+
+def the_shard_changes_hands_and_comes_back() -> None:
+    """2: a copy reaches the first owner, whose set lacks the other's commit (T2)."""
+    simulation = Simulation()
+    first, second = simulation.worker(), simulation.worker()
+    for worker, text in ((first, "a"), (second, "b"), (first, "b c")):
+        deliver(simulation, worker, simulation.stream.put(simulation.shard, text))
+    simulation.settle()
+
+
+def redelivered_with_other_boundaries() -> None:
+    """3: longer, shorter, split and from the start, each after an attempt that died (T3, T22)."""
+    for batches in (
+        [(0, 1), (0, 2)],
+        [(0, 3), (0, 2), (2, 3)],
+        [(0, 3), (0, 1), (1, 2), (2, 3)],
+        [(0, 2), (0, 3), (0, 3)],
+        [(0, 2), (1, 3)],
+    ):
+        for kill_at in range(STEPS_MAX):
+            simulation = Simulation()
+            records = simulation.stream.put(simulation.shard, "a", "b@1", "a c")
+            (start, end), *rest = batches
+            run = paused(simulation, records[start:end], kill_at)
+            ended = run.ended
+            run.kill()
+            for start, end in rest:
+                deliver(simulation, simulation.worker(), records[start:end])
+            simulation.settle()
+            if ended:
+                break
+
+
+def a_batch_goes_on_after_another_finished_its_open_range() -> None:
+    """3: success needs all of the batch, not just what was open; no sweeper comes by (T3)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a", "b")
+    paused(simulation, records[:1], 0).until(CommitTransaction, after=True).kill()
+    deliver(simulation, simulation.worker(), records)
+    simulation.account.settle(simulation)
+
+
+def a_zombie_wakes_at_every_effect() -> None:
+    """4: it stopped before effect n, others went on, it resumes (T6, T7, T9)."""
+    for steps in range(STEPS_MAX):
+        for overlap in ((0, 3), (0, 1), (1, 3)):
+            simulation = Simulation()
+            simulation.stream.put(simulation.shard, "z")
+            insist(simulation, simulation.stream.shards_by_id[simulation.shard].records, CORE)
+            records = simulation.stream.put(simulation.shard, "a z", "b@1", "c bad:d")
+            zombie = paused(simulation, records, steps)
+            deliver(simulation, simulation.worker(), records[slice(*overlap)])
+            ended = zombie.ended
+            resume(zombie)
+            deliver(simulation, simulation.worker(), records)
+            copies = simulation.stream.put(simulation.shard, "a b@1 c", "d z")
+            deliver(simulation, simulation.worker(), copies)
+            simulation.settle()
+        if ended:
+            return
+
+
+def two_zombies_wake_between_each_other() -> None:
+    """4: two stopped attempts and a live one, in both orders."""
+    for one in range(4, 24, 3):
+        for other in range(4, 24, 4):
+            simulation = Simulation()
+            records = simulation.stream.put(simulation.shard, "a", "b@1", "a c")
+            zombies = [paused(simulation, records, one), paused(simulation, records[:2], other)]
+            deliver(simulation, simulation.worker(), records[:1])
+            for zombie in zombies:
+                resume(zombie)
+            simulation.settle()
+
+
+def a_reply_is_lost_at_every_effect() -> None:
+    """5: the effect happened, the answer did not come; the worker stays warm (T28, T29)."""
+    for steps in range(STEPS_MAX):
+        simulation = Simulation()
+        worker = simulation.worker()
+        deliver(simulation, worker, simulation.stream.put(simulation.shard, "z"))
+        records = simulation.stream.put(simulation.shard, "a z", "b@1")
+        run = simulation.start(worker, records)
+        for _ in range(steps):
+            run.step()
+        ended = run.ended
+        run.step(lose_reply=True)
+        resume(run)
+        deliver(simulation, worker, records)
+        deliver(simulation, worker, simulation.stream.put(simulation.shard, "a b c"))
+        simulation.settle()
+        if ended:
+            return
+
+
+def a_deploy_in_the_middle() -> None:
+    """6: version 2 moves the hour, or rejects, after version 1 stopped at every effect (T6, T8)."""
+    for steps in range(STEPS_MAX):
+        for new in (ScriptedCore(hour=1), ScriptedCore(rejects=frozenset("a"))):
+            for dies in (True, False):
+                simulation = Simulation()
+                records = simulation.stream.put(simulation.shard, "a", "b@1")
+                old = paused(simulation, records, steps)
+                ended = old.ended
+                if dies:
+                    old.kill()
+                deliver(simulation, simulation.worker(new), records)
+                resume(old) if not dies else None
+                simulation.settle()
+        if ended:
+            return
+
+
+def killed_at_every_effect_and_no_batch_ever_comes() -> None:
+    """7: two hours a batch; only the sweeper is left to finish (T5)."""
+    for steps in range(STEPS_MAX):
+        simulation = Simulation()
+        records = simulation.stream.put(simulation.shard, "a b@1", "c@2")
+        run = paused(simulation, records, steps)
+        ended = run.ended
+        run.kill()
+        simulation.settle()
+        if ended:
+            return
+
+
+def killed_between_two_copies_then_the_next_batch() -> None:
+    """7: nothing newer of a shard is visible before what is unpublished (I3)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a b@1", "c@2")
+    paused(simulation, records, 0).until(PutFinalIfAbsent, times=2).kill()
+    following = simulation.stream.put(simulation.shard, "d")
+    deliver(simulation, simulation.worker(), following)
+    simulation.settle()
+
+
+def the_source_discards() -> None:
+    """8: before any attempt, with an open one, and at the tail (T4, T5)."""
+    for steps in (0, 6, 9, 12):
+        for skipped in (slice(0, 1), slice(1, 3), slice(3, 5)):
+            simulation = Simulation()
+            records = simulation.stream.put(simulation.shard, "a", "b@1", "c", "a d", "e")
+            paused(simulation, records[skipped], steps).kill()
+            deliver(simulation, simulation.worker(), records[: skipped.start])
+            deliver(simulation, simulation.worker(), records[skipped.stop :])
+            simulation.settle()
+
+
+def a_gap_longer_than_one_read() -> None:
+    """8: a gap is filled in parts of bounded size, in order."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, *(f"e{n} e{n // 2}" for n in range(9)))
+    deliver(simulation, simulation.worker(), records[:1])
+    deliver(simulation, simulation.worker(), records[7:])
+    simulation.settle()
+
+
+def a_gap_expired() -> None:
+    """11: what the stream no longer holds comes from the on-failure object, else is recorded."""
+    for kept in (True, False):
+        simulation = Simulation(step=1)
+        records = simulation.stream.put(simulation.shard, "a", "b", "c", "a b d")
+        deliver(simulation, simulation.worker(), records[:1])
+        paused(simulation, records[1:3], 8).kill()
+        if kept:
+            simulation.stream.discard(simulation.shard, records[1:3])
+        else:
+            simulation.account.may_be_lost |= {r.position for r in records[1:3]}
+        simulation.clock.advance(2 * simulation.settings.retention_ms)
+        simulation.stream.expire(simulation.shard, up_to=records[2].position)
+        last = simulation.stream.put(simulation.shard, "e")
+        deliver(simulation, simulation.worker(), [*records[3:], *last])
+        simulation.settle()
+        lost = any(name == "lost" for name, _, _ in simulation.quarantined())
+        if lost == kept:
+            raise Violation(f"I7: recorded as lost: {lost}, on-failure object: {kept}")
+
+
+def an_idle_shard_goes_on_after_its_records_expired() -> None:
+    """11: nothing was lost while nothing was sent, and nothing is recorded as lost."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a")
+    deliver(simulation, simulation.worker(), records)
+    for _ in range(12):
+        simulation.clock.advance(simulation.settings.retention_ms // 4)
+        simulation.drain()
+    simulation.stream.expire(simulation.shard, up_to=records[0].position)
+    deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "b"))
+    simulation.settle()
+
+
+def a_cold_start_after_compaction() -> None:
+    """12: the ids lie beside the commits, not in the files that compaction removed (T18)."""
+    simulation = Simulation()
+    deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "a", "b"))
+    simulation.clock.advance(RUN_MS_MAX + 1)
+    simulation.compact()
+    deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "a b c"))
+    simulation.settle()
+
+
+def a_producer_sends_a_copy_of_what_was_rejected() -> None:
+    """14: an id in quarantine is not stored beside it (T23)."""
+    simulation = Simulation()
+    worker = simulation.worker()
+    deliver(simulation, worker, simulation.stream.put(simulation.shard, "bad:a"))
+    deliver(simulation, worker, simulation.stream.put(simulation.shard, "a"))
+    deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "a b"))
+    simulation.settle()
+
+
+def copies_around_the_window() -> None:
+    """15: by arrival, though the consumer stalls for hours and starts cold (T24, T26)."""
+    for late_ms, is_copy in ((-1, True), (0, True), (1, False)):
+        for stalled_ms in (0, 5 * 3_600_000):
+            for is_warm in (True, False):
+                simulation = Simulation()
+                worker = simulation.worker()
+                first = simulation.stream.put(simulation.shard, "a")
+                deliver(simulation, worker, first)
+                simulation.clock.advance(WINDOW_MS + late_ms)
+                copy = simulation.stream.put(simulation.shard, "a")
+                simulation.clock.advance(stalled_ms)
+                if not is_copy:
+                    simulation.account.copies_allowed.add("a")
+                deliver(simulation, worker if is_warm else simulation.worker(), copy)
+                simulation.settle()
+
+
+def foreign_bytes_under_the_final_key() -> None:
+    """16: never overwritten, never skipped: the shard stops (I2)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a")
+    run = simulation.start(simulation.worker(), records).until(PutFinalIfAbsent)
+    effect = run.upcoming
+    if not isinstance(effect, PutFinalIfAbsent):
+        raise Violation("nothing is published")
+    simulation.store.visible[effect.key] = b"[]"
+    try:
+        effect.perform(simulation.worker())
+    except BrokenInvariant:
+        return
+    raise Violation("I2: foreign bytes were accepted under a final key")
+
+
+def the_lost_fence_is_noticed_before_the_commit() -> None:
+    """4: two attempts hold the same range; the transaction admits the one that fenced last."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a b", "c")
+    old = simulation.start(simulation.worker(), records).until(CommitTransaction)
+    new = simulation.start(simulation.worker(), records[:1]).until(CommitTransaction)
+    resume(old)
+    resume(new)
+    simulation.settle()
+
+
+def fenced_while_noting_the_phase() -> None:
+    """4: from the second attempt on the head is written again, under the same condition."""
+    for times in (1, 2, 3):
+        simulation = Simulation()
+        records = simulation.stream.put(simulation.shard, "a", "b")
+        simulation.start(simulation.worker(), records).until(RunCore).kill()
+        zombie = simulation.start(simulation.worker(), records).until(WriteHead, times=times)
+        deliver(simulation, simulation.worker(), records[:1])
+        resume(zombie)
+        simulation.settle()
+
+
+CORE: Final = ScriptedCore()
+
+ONE_SHARD: Final[tuple[Schedule, ...]] = (
+    raise_after_the_core_then_a_warm_retry,
+    storage_fails_often_then_works,
+    the_shard_changes_hands_and_comes_back,
+    redelivered_with_other_boundaries,
+    a_batch_goes_on_after_another_finished_its_open_range,
+    a_zombie_wakes_at_every_effect,
+    two_zombies_wake_between_each_other,
+    the_lost_fence_is_noticed_before_the_commit,
+    fenced_while_noting_the_phase,
+    a_reply_is_lost_at_every_effect,
+    a_deploy_in_the_middle,
+    killed_at_every_effect_and_no_batch_ever_comes,
+    killed_between_two_copies_then_the_next_batch,
+    the_source_discards,
+    a_gap_longer_than_one_read,
+    a_gap_expired,
+    an_idle_shard_goes_on_after_its_records_expired,
+    a_cold_start_after_compaction,
+    a_producer_sends_a_copy_of_what_was_rejected,
+    copies_around_the_window,
+    foreign_bytes_under_the_final_key,
+)

@@ -23,6 +23,7 @@ _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 class Lines:
     """Events as lines, in stream order: `buffer[start:end]` is one, without its line's end.
 
+    Eight bytes of padding open and close `buffer`, so that words may be read around every line.
     `payload` counts in `payloads`, `record` in the batch; `index` is its place in its record.
     """
 
@@ -38,9 +39,9 @@ class Lines:
     @classmethod
     def of(cls, payloads: Sequence[Payload], records: Sequence[Record]) -> "Lines":
         """Lay the payloads of `records` one behind the other."""
-        buffer = b"".join((_PAD, *(payload.body for payload in payloads)))
+        buffer = b"".join((_PAD, *(payload.body for payload in payloads), _PAD))
         octets = np.frombuffer(buffer, dtype=np.uint8)
-        end = np.flatnonzero(octets[len(_PAD) :] == _NEWLINE) + len(_PAD)
+        end = np.flatnonzero(octets[len(_PAD) : -len(_PAD)] == _NEWLINE) + len(_PAD)
         start = np.empty_like(end)
         if len(end):
             start[0] = len(_PAD)
@@ -114,15 +115,12 @@ class Lines:
 
     def starting_with(self, prefix: bytes) -> Mask:
         """Which lines open with `prefix`, compared eight bytes at a time."""
-        room = len(self.buffer) - len(prefix) - 8
-        words = np.ndarray(
-            (max(len(self.buffer) - 7, 0),), dtype="<u8", buffer=self.buffer, strides=(1,)
-        )
-        matches = (self.end - self.start >= len(prefix)) & (self.start <= room)
-        start = np.minimum(self.start, max(room, 0))
+        words = np.ndarray((len(self.buffer) - 7,), "<u8", buffer=self.buffer, strides=(1,))
+        matches: Mask = self.end - self.start >= len(prefix)
         for offset in range(0, len(prefix), 8):
             part = prefix[offset : offset + 8]
             mask = np.uint64((1 << 8 * len(part)) - 1)
             expected = np.uint64(int.from_bytes(part, "little"))
-            matches &= (words[start + offset] & mask) == expected
+            place = np.minimum(self.start + offset, len(words) - 1)
+            matches &= (words[place] & mask) == expected
         return matches

@@ -1,6 +1,6 @@
 """Workers, zombies, crashes and lost replies, one effect at a time, with the invariants checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -8,7 +8,7 @@ from pipeline.core.records import Record, ShardId
 from pipeline.errors import OperatingError, OutcomeUnknown, SluiceError
 from pipeline.ledger import protocol
 from pipeline.ledger.memory import MemoryLedger, MemoryStore
-from pipeline.ledger.seams import WarmSet
+from pipeline.ledger.seams import Ledger, Source, Store, WarmSet
 from pipeline.ledger.settings import ProtocolSettings, Take
 from pipeline.ledger.state import TakeOutcome
 from pipeline.ledger.steps import Effect, Steps, Together
@@ -29,10 +29,10 @@ class SimulatedWorker:
 
     name: str
     core: ScriptedCore
-    ledger: MemoryLedger
-    store: MemoryStore
-    source: ScriptedStream
-    clock: ManualClock
+    ledger: Ledger
+    store: Store
+    source: Source
+    clock: Callable[[], int]
     tokens: Iterator[str]
     warm: dict[ShardId, WarmSet] = field(default_factory=dict)
 
@@ -65,10 +65,10 @@ class Run:
     """
 
     def __init__(
-        self, simulation: "Simulation", worker: SimulatedWorker, steps: Steps[TakeOutcome]
+        self, worker: SimulatedWorker, steps: Steps[TakeOutcome], check: Callable[[], None]
     ) -> None:
-        self._simulation = simulation
         self._worker = worker
+        self._check = check
         self._steps = steps
         self._group: Together[object] | None = None
         self._answers: list[object] = []
@@ -107,7 +107,7 @@ class Run:
                 self._accept(answer)
             else:
                 self._fail(trouble)
-        self._simulation.account.check(self._simulation)
+        self._check()
 
     def until(self, kind: type[Effect[object]], *, times: int = 1, after: bool = False) -> "Run":
         """Step until an effect of this kind is next, for the nth time; or is just performed."""
@@ -184,6 +184,10 @@ class Simulation:
         self._tokens = (f"t{number}" for number in range(1_000_000))
         self._workers = 0
 
+    def check(self) -> None:
+        """Check the invariants. Raises Violation."""
+        self.account.check(self)
+
     def worker(self, core: ScriptedCore | None = None) -> SimulatedWorker:
         """Return a cold process."""
         self._workers += 1
@@ -207,7 +211,7 @@ class Simulation:
             deadline_ms=self.clock() + RUN_MS_MAX,
             until_ms=self.clock(),
         )
-        return Run(self, worker, checked(protocol.take(work, self.settings), self, work))
+        return Run(worker, checked(protocol.take(work, self.settings), self, work), self.check)
 
     def take(
         self, worker: SimulatedWorker, records: Sequence[Record], *, shard: ShardId | None = None
@@ -218,7 +222,7 @@ class Simulation:
     def start_sweep(self, worker: SimulatedWorker, shard: ShardId) -> Run:
         """Sweep one shard; the run moves when it is told to."""
         steps = protocol.sweep(shard, deadline_ms=self.clock() + RUN_MS_MAX, settings=self.settings)
-        return Run(self, worker, steps)
+        return Run(worker, steps, self.check)
 
     def drain(self, worker: SimulatedWorker | None = None) -> None:
         """Let the sweeper come by, timer after timer, until nothing is left to do.

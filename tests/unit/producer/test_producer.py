@@ -1,0 +1,302 @@
+"""The producer against a Kinesis that fails as it is told to, over HTTP."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.audit.history import Answer
+from pipeline.errors import BrokenInvariant, OperatingError, UserError
+from pipeline.producer.answers import Answered, BufferFull
+from pipeline.producer.kinesis import Producer
+from pipeline.producer.lanes import lane_of
+from pipeline.producer.outcomes import Outcome
+from pipeline.producer.settings import ProducerSettings
+
+QUICK = ProducerSettings(lanes=4, linger_ms=1, backoff_ms_first=1, backoff_ms_max=4, attempts_max=4)
+Make = Callable[..., Producer[int]]
+KEYS = [next(key for key in map(str, range(99)) if lane_of(key, 4) == lane) for lane in range(4)]
+"""One key a lane."""
+
+
+@pytest.fixture
+def answers() -> list[Answered[int]]:
+    return []
+
+
+@pytest.fixture
+def make(kinesis: Any, answers: list[Answered[int]]) -> Iterator[Make]:
+    made: list[tuple[Producer[int], Any]] = []
+
+    def producer(chosen: ProducerSettings = QUICK, on_answer: Any = answers.append) -> Any:
+        client = kinesis.client(chosen)
+        made.append((Producer(client, "stream", chosen, on_answer), client))
+        return made[-1][0]
+
+    yield producer
+    kinesis.open.set()
+    for one, client in made:
+        with closing(client):
+            try:
+                one.close(5)
+            except BrokenInvariant:
+                assert one.metrics().buffered_bytes > 0
+
+
+def put_numbers(producer: Producer[int], numbers: range, keys: list[str] = KEYS) -> None:
+    producer.put_many(
+        table="t",
+        keys=[keys[number % len(keys)] for number in numbers],
+        bodies=[b"%d" % number for number in numbers],
+        tags=numbers,
+    )
+
+
+def fates(answers: list[Answered[int]]) -> dict[int, Answer]:
+    found = [(tag, answered.answer) for answered in answers for tag in answered.tags]
+    assert len(found) == len(dict(found)), "an event was answered twice"
+    return dict(found)
+
+
+def test_every_event_is_stored_and_acknowledged(
+    kinesis: Any, make: Make, answers: list[Answered[int]]
+) -> None:
+    with make() as producer:
+        put_numbers(producer, range(1_000))
+    assert fates(answers) == dict.fromkeys(range(1_000), Answer.ACKNOWLEDGED)
+    assert sorted(kinesis.events, key=int) == [b"%d" % number for number in range(1_000)]
+    assert all(a.sent_us is not None and a.sent_us <= a.answered_us for a in answers)
+
+
+def test_only_the_failed_entries_of_a_request_are_sent_again(kinesis: Any, make: Make) -> None:
+    kinesis.next_fails(1, 2)
+    with make(ProducerSettings(lanes=4, linger_ms=60_000, requests_in_flight=1)) as producer:
+        put_numbers(producer, range(4))
+        producer.flush()
+    first, *again = kinesis.requests
+    assert len(first) == 4
+    assert sorted(entry.hash_key for request in again for entry in request) == sorted(
+        (first[1].hash_key, first[2].hash_key)
+    )
+    assert sorted(kinesis.events) == [b"0", b"1", b"2", b"3"]
+    assert producer.metrics().retries == 2
+    assert producer.metrics().throttles == 2
+
+
+def test_a_lost_answer_is_asked_for_with_the_same_bytes_and_the_same_key(
+    kinesis: Any, make: Make, answers: list[Answered[int]]
+) -> None:
+    kinesis.next_loses_its_answer()
+    with make() as producer:
+        producer.put(table="t", key="a", body=b"1", tag=1)
+        producer.flush()
+        producer.put(table="t", key="a", body=b"2", tag=2)
+    first, copy, second = kinesis.stored
+    assert copy == first
+    assert (second.hash_key, second.events) == (first.hash_key, [b"2"])
+    assert fates(answers) == {1: Answer.ACKNOWLEDGED, 2: Answer.ACKNOWLEDGED}
+    assert answers[0].attempts == 2
+
+
+@given(st.data())
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_whatever_fails_the_events_of_a_key_are_stored_in_their_order(
+    kinesis: Any, data: st.DataObject
+) -> None:
+    kinesis.script.clear()
+    kinesis.stored.clear()
+    for _ in range(data.draw(st.integers(0, 8))):
+        kind = data.draw(st.sampled_from(["throttle", "internal", "lost", "500"]))
+        if kind == "lost":
+            kinesis.next_loses_its_answer()
+        elif kind == "500":
+            kinesis.next_errors(500, "InternalFailure")
+        else:
+            places = data.draw(st.sets(st.integers(0, 3)))
+            code = (
+                "InternalFailure"
+                if kind == "internal"
+                else "ProvisionedThroughputExceededException"
+            )
+            written = kind == "internal" and data.draw(st.booleans())
+            kinesis.next_fails(*places, code=code, written=written)
+    chosen = QUICK.model_copy(update={"attempts_max": 20, "record_events": 3})
+    answered: list[Answered[int]] = []
+    with (
+        closing(kinesis.client(chosen)) as client,
+        Producer[int](client, "stream", chosen, answered.append) as producer,
+    ):
+        for first in range(0, 60, 6):
+            put_numbers(producer, range(first, first + 6))
+    assert set(fates(answered).values()) == {Answer.ACKNOWLEDGED}
+    for lane in range(4):
+        firsts = dict.fromkeys(n for n in map(int, kinesis.events) if n % 4 == lane)
+        assert list(firsts) == list(range(lane, 60, 4))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (lambda k: k.next_errors(400, "ValidationException"), Answer.REFUSED, 1),
+        (lambda k: k.next_errors(400, "LimitExceededException", times=4), Answer.REFUSED, 4),
+        (lambda k: [k.next_fails(0) for _ in range(4)], Answer.REFUSED, 4),
+        (lambda k: k.next_errors(500, "InternalFailure", times=4), Answer.UNKNOWN, 4),
+        (lambda k: k.next_loses_its_answer(times=4), Answer.UNKNOWN, 4),
+        (
+            lambda k: [k.next_loses_its_answer(), *(k.next_fails(0) for _ in range(3))],
+            Answer.UNKNOWN,
+            4,
+        ),
+    ],
+    ids=[
+        "a request that is wrong is refused at once",
+        "throttled to the end is refused",
+        "an entry throttled to the end is refused",
+        "5xx to the end is unknown",
+        "answers lost to the end are unknown",
+        "once perhaps written stays unknown whatever is said later",
+    ],
+)
+def test_what_is_given_up_is_called_refused_only_if_it_was_never_written(
+    kinesis: Any,
+    make: Make,
+    answers: list[Answered[int]],
+    case: tuple[Callable[[Any], object], Answer, int],
+) -> None:
+    prepare, answer, requests = case
+    prepare(kinesis)
+    with make() as producer:
+        producer.put(table="t", key="a", body=b"1", tag=1)
+    assert fates(answers) == {1: answer}
+    assert len(kinesis.requests) == requests
+    metrics = producer.metrics()
+    assert {a: getattr(metrics, a) for a in Answer} == {a: int(a is answer) for a in Answer}
+
+
+def test_retries_end_when_their_time_is_over(
+    kinesis: Any, make: Make, answers: list[Answered[int]]
+) -> None:
+    kinesis.next_errors(400, "LimitExceededException", times=1_000)
+    chosen = QUICK.model_copy(update={"attempts_max": 1_000, "retry_seconds_max": 0.1})
+    with make(chosen) as producer:
+        producer.put(table="t", key="a", body=b"1", tag=1)
+    assert fates(answers) == {1: Answer.REFUSED}
+    assert 1 < len(kinesis.requests) < 1_000
+
+
+def test_nobody_listening_means_nothing_was_written(
+    kinesis: Any, answers: list[Answered[int]]
+) -> None:
+    kinesis.port = 1
+    with (
+        closing(kinesis.client(QUICK)) as client,
+        Producer(client, "stream", QUICK, answers.append) as producer,
+    ):
+        producer.put(table="t", key="a", body=b"1", tag=1)
+    assert fates(answers) == {1: Answer.REFUSED}
+    assert answers[0].outcome is Outcome.UNSENT
+
+
+def test_a_full_buffer_slows_the_caller_and_takes_in_nothing_of_the_call_that_failed(
+    kinesis: Any, make: Make, answers: list[Answered[int]]
+) -> None:
+    kinesis.open.clear()
+    producer = make(QUICK.model_copy(update={"buffer_bytes_max": 10, "put_seconds_max": 0.05}))
+    put_numbers(producer, range(5))
+    with pytest.raises(BufferFull):
+        put_numbers(producer, range(5, 7))
+    assert producer.metrics().buffered_bytes == 10
+    kinesis.open.set()
+    producer.flush(10)
+    assert fates(answers) == dict.fromkeys(range(5), Answer.ACKNOWLEDGED)
+
+
+def test_a_caller_that_waits_goes_on_as_soon_as_there_is_room(kinesis: Any, make: Make) -> None:
+    kinesis.open.clear()
+    producer = make(QUICK.model_copy(update={"buffer_bytes_max": 10}))
+    put_numbers(producer, range(5))
+    waiting = threading.Thread(target=put_numbers, args=(producer, range(5, 7)))
+    waiting.start()
+    assert producer.metrics().events == 5
+    kinesis.open.set()
+    waiting.join(10)
+    producer.close(10)
+    assert sorted(kinesis.events) == [b"%d" % number for number in range(7)]
+
+
+def test_a_call_larger_than_the_buffer_is_taken_in_once_it_is_empty(
+    kinesis: Any, make: Make
+) -> None:
+    with make(QUICK.model_copy(update={"buffer_bytes_max": 10})) as producer:
+        put_numbers(producer, range(100))
+        put_numbers(producer, range(100, 200))
+    assert len(kinesis.events) == 200
+
+
+def test_closing_in_a_hurry_answers_everything_and_says_what_is_certain(
+    kinesis: Any, make: Make, answers: list[Answered[int]]
+) -> None:
+    kinesis.open.clear()
+    kinesis.next_loses_its_answer()
+    producer = make(QUICK.model_copy(update={"record_events": 1, "lanes": 1}))
+    put_numbers(producer, range(3))
+    closer = threading.Thread(target=producer.close, args=(0.05,))
+    closer.start()
+    while len(answers) < 2:
+        closer.join(0.01)
+    kinesis.open.set()
+    closer.join(10)
+    assert fates(answers) == {0: Answer.UNKNOWN, 1: Answer.REFUSED, 2: Answer.REFUSED}
+    with pytest.raises(OperatingError, match="closed"):
+        put_numbers(producer, range(1))
+
+
+@pytest.mark.parametrize("body", [b"", b'{"a":\n1}', b"x" * 1_000_001])
+def test_an_event_that_cannot_be_one_line_of_a_record_is_the_callers_mistake(
+    make: Make, body: bytes
+) -> None:
+    producer = make()
+    with pytest.raises(UserError):
+        producer.put_many(table="t", keys=["a", "b"], bodies=[b"1", body], tags=[1, 2])
+    assert producer.metrics().events == 0
+
+
+def test_a_client_that_retries_by_itself_is_refused(kinesis: Any) -> None:
+    with (
+        closing(boto3.session.Session().client("kinesis", region_name="us-east-1")) as client,
+        pytest.raises(UserError, match="client_config"),
+    ):
+        Producer(client, "stream", QUICK, lambda _: None)
+
+
+def test_a_defect_of_the_listener_reaches_the_caller_instead_of_being_lost(make: Make) -> None:
+    def fails(_: Answered[int]) -> None:
+        raise ZeroDivisionError
+
+    producer = make(QUICK, fails)
+    producer.put(table="t", key="a", body=b"1", tag=1)
+    with pytest.raises(BrokenInvariant) as raised:
+        producer.flush(10)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    with pytest.raises(BrokenInvariant):
+        producer.put(table="t", key="a", body=b"2", tag=2)
+
+
+def test_metrics_count_what_was_done(make: Make) -> None:
+    with make() as producer:
+        put_numbers(producer, range(100))
+        producer.flush()
+        metrics = producer.metrics()
+    assert (metrics.events, metrics.acknowledged, metrics.buffered_bytes) == (100, 100, 0)
+    assert metrics.event_bytes == sum(len(b"%d\n" % number) for number in range(100))
+    assert 1 <= metrics.requests <= metrics.records
+    assert metrics.sent_bytes > 0

@@ -7,6 +7,7 @@ no retry ever meets a warm one. `install` puts each replacement where ministack 
 """
 # ruff: noqa: SLF001 - replacing private functions of the pinned version is this module's purpose
 
+import json
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -55,13 +56,13 @@ def create_mapping(data: Request) -> Answer:
     if ":kinesis:" not in data.get("EventSourceArn", ""):
         answer: Answer = _create_esm(data)
         return answer
-    if problem := _unsupported(data):
+    if problem := _unsupported(data) or _without_start(data):
         return problem
     answer = _create_esm({**KINESIS_DEFAULTS, **data})
     if answer[0] == 202 and "StartingPositionTimestamp" in data:
-        newest = list(lambda_svc._esms.values())[-1]
-        newest["StartingPositionTimestamp"] = data["StartingPositionTimestamp"]
-        answer = lambda_svc.json_response(lambda_svc._esm_response(newest), 202)
+        created = lambda_svc._esms[json.loads(answer[2])["UUID"]]
+        created["StartingPositionTimestamp"] = data["StartingPositionTimestamp"]
+        answer = lambda_svc.json_response(lambda_svc._esm_response(created), 202)
     return answer
 
 
@@ -105,8 +106,19 @@ def _unsupported(data: Request) -> Answer | None:
     wanted = [name for name, value in UNSUPPORTED.items() if data.get(name, value) != value]
     if data.get("FilterCriteria", {}).get("Filters"):
         wanted.append("FilterCriteria")
-    if not wanted:
-        return None
-    message = f"{', '.join(wanted)}: the local event source mapping does not do this"
-    refusal: Answer = lambda_svc.error_response_json("InvalidParameterValueException", message, 400)
-    return refusal
+    return _refusal(f"{', '.join(wanted)}: not done by the local AWS") if wanted else None
+
+
+def _without_start(data: Request) -> Answer | None:
+    """Refuse a mapping of a stream without a place to start at (API reference)."""
+    start = data.get("StartingPosition")
+    if start is None:
+        return _refusal("StartingPosition is required for a Kinesis stream")
+    if start == "AT_TIMESTAMP" and "StartingPositionTimestamp" not in data:
+        return _refusal("StartingPositionTimestamp is required for AT_TIMESTAMP")
+    return None
+
+
+def _refusal(message: str) -> Answer:
+    answer: Answer = lambda_svc.error_response_json("InvalidParameterValueException", message, 400)
+    return answer

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +51,21 @@ class LocalAws:
         return processes.function_workers(self.emulator_pid)
 
 
-def start(state_dir: Path, *, port: int | None = None, enforce_iam: bool = False) -> LocalAws:
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often a mapping reads an idle shard and publishes its metric; AWS's by default."""
+
+    poll_seconds: float = 1.0
+    metric_period_seconds: float = 60.0
+
+
+def start(
+    state_dir: Path,
+    *,
+    port: int | None = None,
+    enforce_iam: bool = False,
+    pace: Pace = Pace(),
+) -> LocalAws:
     """Start the local AWS and wait until it answers; one that runs already is returned.
 
     Raises UserError for what a person can mend: port in use, disk full, folder not writable.
@@ -60,15 +75,19 @@ def start(state_dir: Path, *, port: int | None = None, enforce_iam: bool = False
     _prepare(state_dir)
     command = [sys.executable, "-m", "infra.local.supervisor", "--state", str(state_dir.resolve())]
     command += ["--port", str(port or free_port()), *(["--enforce-iam"] if enforce_iam else [])]
+    command += ["--poll-seconds", str(pace.poll_seconds)]
+    command += ["--metric-period-seconds", str(pace.metric_period_seconds)]
     with (state_dir / "supervisor.log").open("ab") as log:
         daemon = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    # It outlives this command; if this command outlives it, its exit is collected.
+    threading.Thread(target=daemon.wait, daemon=True).start()
     deadline = time.monotonic() + READY_SECONDS_MAX
     while time.monotonic() < deadline:
         if found := running(state_dir):
             return found
-        if daemon.poll() is not None:
+        if daemon.returncode is not None:
             raise UserError(_why(state_dir))
         time.sleep(0.02)
     daemon.terminate()
@@ -138,8 +157,9 @@ def _why(state_dir: Path) -> str:
 class Supervisor:
     """Emulator and mapping poller as children; the emulator's end is the end of all."""
 
-    def __init__(self, state_dir: Path, *, port: int, enforce_iam: bool) -> None:
+    def __init__(self, state_dir: Path, *, port: int, enforce_iam: bool, pace: Pace) -> None:
         self._state_dir = state_dir
+        self._pace = pace
         self._endpoint = f"http://{HOST}:{port}"
         self._emulator = self._child(
             "emulator",
@@ -187,6 +207,8 @@ class Supervisor:
             "--endpoint": self._endpoint,
             "--region": REGION,
             "--checkpoints": str(self._state_dir / "checkpoints.json"),
+            "--poll-seconds": str(self._pace.poll_seconds),
+            "--metric-period-seconds": str(self._pace.metric_period_seconds),
         }
         flat = [word for option in options.items() for word in option]
         self._mapping = self._child("mapping", ["infra.local.event_source_mapping", *flat])
@@ -217,9 +239,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--enforce-iam", action="store_true")
+    parser.add_argument("--poll-seconds", type=float, default=Pace.poll_seconds)
+    parser.add_argument("--metric-period-seconds", type=float, default=Pace.metric_period_seconds)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    supervisor = Supervisor(options.state, port=options.port, enforce_iam=options.enforce_iam)
+    supervisor = Supervisor(
+        options.state,
+        port=options.port,
+        enforce_iam=options.enforce_iam,
+        pace=Pace(
+            poll_seconds=options.poll_seconds,
+            metric_period_seconds=options.metric_period_seconds,
+        ),
+    )
     return supervisor.run()
 
 

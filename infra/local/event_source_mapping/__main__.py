@@ -12,11 +12,11 @@ from pathlib import Path
 
 from infra.local import lifeline
 from infra.local.event_source_mapping.checkpoints import Checkpoints
-from infra.local.event_source_mapping.poller import Poller, surroundings
+from infra.local.event_source_mapping.clients import Identities
+from infra.local.event_source_mapping.iterator_age import IteratorAges
+from infra.local.event_source_mapping.poller import Poller
+from infra.local.event_source_mapping.shard_thread import Surroundings
 
-POLL_SECONDS = 1.0
-"""Lambda polls each shard at a base rate of once a second (developer guide, "Kinesis")."""
-METRIC_PERIOD_SECONDS = 60.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -26,8 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--endpoint", required=True, help="the emulator's address")
     parser.add_argument("--region", required=True)
     parser.add_argument("--checkpoints", type=Path, required=True, help="file to resume from")
-    parser.add_argument("--poll-seconds", type=float, default=POLL_SECONDS)
-    parser.add_argument("--metric-period-seconds", type=float, default=METRIC_PERIOD_SECONDS)
+    parser.add_argument(
+        "--poll-seconds", type=float, default=1.0, help="AWS reads a shard once a second"
+    )
+    parser.add_argument(
+        "--metric-period-seconds", type=float, default=60.0, help="of IteratorAge; AWS's is 60"
+    )
     parser.add_argument("--parent", type=int, help="end when the process with this id ends")
     options = parser.parse_args(arguments)
     # Taken by a thread: a handler could interrupt a lock that it needs itself.
@@ -36,11 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     if options.parent is not None:
         lifeline.follow(options.parent)
-    around = surroundings(
-        endpoint=options.endpoint,
-        region=options.region,
+    identities = Identities(endpoint=options.endpoint, region=options.region)
+    around = Surroundings(
+        own=identities.own,
+        role=identities.role,
         checkpoints=Checkpoints(options.checkpoints),
+        ages=IteratorAges(),
+        region=options.region,
         poll_seconds=options.poll_seconds,
+        wake=threading.Event(),
     )
     stop = threading.Event()
 

@@ -1,52 +1,32 @@
-"""Run every enabled Kinesis mapping of the emulator: which shards are read when, and by whom."""
+"""Run every enabled Kinesis mapping of the emulator: which shards are read, by which threads."""
 
 import logging
 import threading
 import time
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.event_source_mapping import rules
-from infra.local.event_source_mapping.checkpoints import Checkpoints
-from infra.local.event_source_mapping.iterator_age import IteratorAges
 from infra.local.event_source_mapping.settings import Mapping, from_api
 from infra.local.event_source_mapping.shard_thread import ShardThread, Surroundings
 from pipeline.errors import UserError
 
 _log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
-FUNCTION_SECONDS_MAX = 900.0
-"""No function runs longer (Lambda quotas): an answer is awaited a little longer than that."""
+SHARDS_AGAIN_SECONDS = 10.0
+STOP_SECONDS_MAX = 2.0
 
 
-class Clients:
-    """Clients of the emulator, one a service; Invoke is never repeated by the SDK."""
+@dataclass(kw_only=True)
+class _Running:
+    """One mapping at work: what was last said of it, when its shards were last listed."""
 
-    def __init__(self, *, endpoint: str, region: str) -> None:
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=region
-        )
-        self._lock = threading.Lock()
-        self._client = cache(
-            lambda service: session.client(
-                service,
-                endpoint_url=endpoint,
-                config=Config(
-                    read_timeout=FUNCTION_SECONDS_MAX + 30 if service == "lambda" else 30,
-                    retries={"total_max_attempts": 1 if service == "lambda" else 3},
-                    max_pool_connections=256,
-                ),
-            )
-        )
-
-    def __call__(self, service: str) -> Any:
-        """Return the client of a service."""
-        with self._lock:
-            return self._client(service)
+    described: dict[str, Any] = field(default_factory=dict)
+    listed_at: float = 0.0
+    threads: dict[str, ShardThread] = field(default_factory=dict)
+    problem: str = ""
 
 
 class Poller:
@@ -55,8 +35,7 @@ class Poller:
     def __init__(self, around: Surroundings, *, metric_period_seconds: float) -> None:
         self._around = around
         self._period_seconds = metric_period_seconds
-        self._threads: dict[str, dict[str, ShardThread]] = {}
-        self._refused: set[str] = set()
+        self._running: dict[str, _Running] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Poll until told to stop, then let the batches at work end for a short while.
@@ -69,36 +48,33 @@ class Poller:
                 self._refresh()
                 if time.time() >= publish_at:
                     publish_at += self._period_seconds
-                    self._around.ages.publish(self._around.clients("cloudwatch"), now=time.time())
+                    self._around.ages.publish(self._around.own("cloudwatch"), now=time.time())
             except (BotoCoreError, ClientError) as error:
                 _log.warning("the emulator does not answer as it should: %s", error)
             self._around.checkpoints.flush()
             self._around.wake.wait(TICK_SECONDS)
             self._around.wake.clear()
-        for uuid in list(self._threads):
-            self._stop(uuid)
+        self._stop_all()
         self._around.checkpoints.flush()
 
     def _refresh(self) -> None:
         """Start and stop threads so that they are those of the enabled mappings' shards."""
-        described = self._described()
-        self._around.checkpoints.keep_only({mapping["UUID"] for mapping in described})
-        enabled = {m["UUID"]: m for m in described if m["State"] in ("Enabled", "Enabling")}
-        for uuid in self._threads.keys() - enabled.keys():
-            self._stop(uuid)
-        for uuid, mapping in enabled.items():
-            try:
-                self._refresh_mapping(mapping)
-            except UserError as error:
-                if uuid not in self._refused:
-                    _log.error("%s", error)
-                self._refused.add(uuid)
-            except ClientError as error:
-                _log.warning("mapping %s: %s", uuid, error)
-                self._stop(uuid)
+        described = {mapping["UUID"]: mapping for mapping in self._described()}
+        self._around.checkpoints.keep_only(set(described))
+        for uuid, running in list(self._running.items()):
+            _reap(running)
+            if described.get(uuid, {}).get("State") not in ("Enabled", "Enabling"):
+                running.listed_at = 0.0
+                _stop(running)
+                if not running.threads:
+                    del self._running[uuid]
+                described.pop(uuid, None)
+        for uuid, mapping in described.items():
+            if mapping["State"] in ("Enabled", "Enabling"):
+                self._refresh_mapping(self._running.setdefault(uuid, _Running()), mapping)
 
     def _described(self) -> list[dict[str, Any]]:
-        pages = self._around.clients("lambda").get_paginator("list_event_source_mappings")
+        pages = self._around.own("lambda").get_paginator("list_event_source_mappings")
         return [
             mapping
             for page in pages.paginate()
@@ -106,66 +82,75 @@ class Poller:
             if ":kinesis:" in mapping.get("EventSourceArn", "")
         ]
 
-    def _refresh_mapping(self, described: dict[str, Any]) -> None:
-        mapping = self._mapping(described)
-        threads = self._threads.setdefault(mapping.uuid, {})
-        for shard_id, thread in list(threads.items()):
-            if thread.defect is not None:
-                raise thread.defect
-            thread.mapping = mapping
-            if not thread.is_alive():
-                del threads[shard_id]
-        self._around.checkpoints.start(mapping, now=time.time())
-        finished = self._around.checkpoints.finished(mapping.uuid)
-        role_arn = ""
-        for shard_id in rules.shards_to_start(self._parents(mapping), finished):
-            if shard_id not in threads:
-                role_arn = role_arn or self._role_arn(mapping)
-                threads[shard_id] = ShardThread(
-                    shard_id, mapping, role_arn=role_arn, around=self._around
-                )
-                threads[shard_id].start()
+    def _refresh_mapping(self, running: _Running, described: dict[str, Any]) -> None:
+        due = time.monotonic() - running.listed_at > SHARDS_AGAIN_SECONDS
+        if not due and described == running.described:
+            return
+        try:
+            self._start_shards(running, described)
+        except (ClientError, UserError) as error:
+            # Said once, and again only when it changes: it is looked at every tick.
+            if running.problem != str(error):
+                _log.warning("mapping %s: %s", described["UUID"], error)
+            running.problem = str(error)
+            return
+        running.problem = ""
+        running.described = described
+        running.listed_at = time.monotonic()
 
-    def _mapping(self, described: dict[str, Any]) -> Mapping:
-        name = described["EventSourceArn"].split("/", 1)[1]
-        summary = self._around.clients("kinesis").describe_stream_summary(StreamName=name)
-        hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
-        return from_api(described, retention_seconds=hours * 3600.0)
-
-    def _parents(self, mapping: Mapping) -> dict[str, list[str]]:
-        pages = self._around.clients("kinesis").get_paginator("list_shards")
-        return {
-            shard["ShardId"]: [
-                shard[name] for name in ("ParentShardId", "AdjacentParentShardId") if name in shard
-            ]
-            for page in pages.paginate(StreamName=mapping.stream_name)
-            for shard in page["Shards"]
-        }
-
-    def _role_arn(self, mapping: Mapping) -> str:
-        function = self._around.clients("lambda").get_function_configuration(
-            FunctionName=mapping.function_arn
+    def _start_shards(self, running: _Running, described: dict[str, Any]) -> None:
+        role_arn = str(
+            self._around.own("lambda").get_function_configuration(
+                FunctionName=described["FunctionArn"]
+            )["Role"]
         )
-        return str(function["Role"])
+        kinesis = self._around.role(role_arn)("kinesis")
+        stream = {"StreamARN": described["EventSourceArn"]}
+        hours = kinesis.describe_stream_summary(**stream)["StreamDescriptionSummary"][
+            "RetentionPeriodHours"
+        ]
+        mapping = from_api(described, retention_seconds=hours * 3600.0)
+        self._around.checkpoints.start(mapping, now=time.time())
+        for thread in running.threads.values():
+            thread.mapping = mapping
+        finished = self._around.checkpoints.finished(mapping.uuid)
+        for shard_id in rules.shards_to_start(_parents(kinesis, mapping), finished):
+            if shard_id not in running.threads:
+                thread = ShardThread(shard_id, mapping, role_arn=role_arn, around=self._around)
+                running.threads[shard_id] = thread
+                thread.start()
 
-    def _stop(self, uuid: str) -> None:
-        threads = self._threads.pop(uuid, {})
-        for thread in threads.values():
-            thread.stop()
-        deadline = time.monotonic() + 2.0
-        for thread in threads.values():
-            thread.join(max(0.0, deadline - time.monotonic()))
+    def _stop_all(self) -> None:
+        for running in self._running.values():
+            _stop(running)
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        for running in self._running.values():
+            for thread in running.threads.values():
+                thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def surroundings(
-    *, endpoint: str, region: str, checkpoints: Checkpoints, poll_seconds: float
-) -> Surroundings:
-    """Return what the shards of a poller share."""
-    return Surroundings(
-        clients=Clients(endpoint=endpoint, region=region),
-        checkpoints=checkpoints,
-        ages=IteratorAges(),
-        region=region,
-        poll_seconds=poll_seconds,
-        wake=threading.Event(),
-    )
+def _reap(running: _Running) -> None:
+    """Forget threads that ended; their shards' children may start now."""
+    for shard_id, thread in list(running.threads.items()):
+        if thread.defect is not None:
+            raise thread.defect
+        if not thread.is_alive():
+            del running.threads[shard_id]
+            running.listed_at = 0.0
+
+
+def _stop(running: _Running) -> None:
+    for thread in running.threads.values():
+        thread.stop()
+
+
+def _parents(kinesis: Any, mapping: Mapping) -> dict[str, list[str]]:
+    """Return the parents of each listed shard."""
+    pages = kinesis.get_paginator("list_shards")
+    return {
+        shard["ShardId"]: [
+            shard[name] for name in ("ParentShardId", "AdjacentParentShardId") if name in shard
+        ]
+        for page in pages.paginate(StreamARN=mapping.stream_arn)
+        for shard in page["Shards"]
+    }

@@ -49,11 +49,6 @@ class Mapping:
         """The function's name, without version or alias."""
         return self.function_arn.split(":")[6]
 
-    @property
-    def stream_name(self) -> str:
-        """The stream's name."""
-        return self.stream_arn.split("/", 1)[1]
-
 
 def from_api(described: dict[str, Any], *, retention_seconds: float = math.inf) -> Mapping:
     """Read what GetEventSourceMapping or ListEventSourceMappings says of one mapping.

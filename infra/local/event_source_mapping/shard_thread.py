@@ -21,9 +21,10 @@ _READ_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What all shards of a poller share; `clients(service)` returns a client."""
+    """What all shards of a poller share; `own` and `role(arn)` give a service's client."""
 
-    clients: Callable[[str], Any]
+    own: Callable[[str], Any]
+    role: Callable[[str], Callable[[str], Any]]
     checkpoints: Checkpoints
     ages: IteratorAges
     region: str
@@ -44,6 +45,7 @@ class ShardThread(threading.Thread):
         self.mapping = mapping
         self.defect: Exception | None = None
         self._shard_id = shard_id
+        self._role_arn = role_arn
         self._around = around
         self._source = event.Source(
             stream_arn=mapping.stream_arn,
@@ -92,11 +94,13 @@ class ShardThread(threading.Thread):
         return self._stopping.wait(max(0.0, at - time.time()))
 
     def _read(self) -> None:
-        kinesis = self._around.clients("kinesis")
         try:
+            kinesis = self._around.role(self._role_arn)("kinesis")
             if self._iterator is None:
                 self._iterator = self._open(kinesis)
-            answer = kinesis.get_records(ShardIterator=self._iterator)
+            answer = kinesis.get_records(
+                ShardIterator=self._iterator, StreamARN=self.mapping.stream_arn
+            )
         except (BotoCoreError, ClientError) as error:
             if _code(error) != "ExpiredIteratorException":
                 _log.warning("cannot read %s of %s: %s", self._shard_id, self.mapping.uuid, error)
@@ -123,7 +127,7 @@ class ShardThread(threading.Thread):
         elif start_at is not None:
             where = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": start_at}
         opened = kinesis.get_shard_iterator(
-            StreamName=self.mapping.stream_name, ShardId=self._shard_id, **where
+            StreamARN=self.mapping.stream_arn, ShardId=self._shard_id, **where
         )
         return str(opened["ShardIterator"])
 
@@ -131,7 +135,7 @@ class ShardThread(threading.Thread):
         age_ms = (time.time() - batch.records[-1].arrival) * 1000
         self._around.ages.observe(self.mapping.function_name, age_ms)
         try:
-            response = self._around.clients("lambda").invoke(
+            response = self._around.own("lambda").invoke(
                 FunctionName=self.mapping.function_arn, Payload=batch.payload
             )
             answer = _answer(response)
@@ -159,7 +163,7 @@ class ShardThread(threading.Thread):
             at=time.time(),
         )
         try:
-            on_failure.send(given_up, self._around.clients)
+            on_failure.send(given_up, self._around.role(self._role_arn))
         except (BotoCoreError, ClientError) as error:
             _log.warning("%s did not take a record: %s", self.mapping.destination_arn, error)
             self._state.not_discarded(now=time.time())

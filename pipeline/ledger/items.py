@@ -1,7 +1,7 @@
 """Heads and commits as DynamoDB items, and commits as JSON; pure."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from pipeline.core.records import Position, ShardId
@@ -115,8 +115,10 @@ def open_from_text(text: str) -> OpenRange:
 
 def commit_to_json(commit: Commit) -> str:
     """Return a commit as JSON, positions as text: the ledger's item and the journal's object."""
-    document = asdict(commit)
+    plain = replace(commit.counts, quarantined_by_reason={})  # asdict copies only plain mappings
+    document = asdict(replace(commit, counts=plain))
     document["first"], document["last"] = str(commit.first), str(commit.last)
+    document["counts"]["quarantined_by_reason"] = dict(commit.counts.quarantined_by_reason)
     return json.dumps(document, sort_keys=True)
 
 

@@ -67,6 +67,10 @@ def take(work: Take, settings: ProtocolSettings) -> Steps[TakeOutcome]:
     known = Known(records=work.records)
     while True:
         head = (yield from ask(ReadHead(work.shard))) or first_head(work, settings)
+        out_of_time = (yield from ask(Now())) >= work.deadline_ms - settings.margin_ms
+        if out_of_time and not is_reached(head, up_to):
+            outcome = progress.outcome(head, first_uncommitted=first_after(head, work))
+            return replace(outcome, waits_for=OUT_OF_TIME)
         if head.committed is None:
             head = yield from await_parents(head, work, settings, progress)
         if head.unpublished is not None:
@@ -74,9 +78,6 @@ def take(work: Take, settings: ProtocolSettings) -> Steps[TakeOutcome]:
             continue
         if is_reached(head, up_to):
             return progress.outcome(head)
-        if (yield from ask(Now())) >= work.deadline_ms - settings.margin_ms:
-            outcome = progress.outcome(head, first_uncommitted=first_after(head, work))
-            return replace(outcome, waits_for=OUT_OF_TIME)
         known = yield from follow(head, known, work, settings)
         if not known.records and not known.lost:
             if up_to is None:

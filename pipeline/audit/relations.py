@@ -39,19 +39,21 @@ def find_inputs(
     lake: Path,
     replayed: frozenset[str] = frozenset(),
     sends_expected: int | None = None,
+    incomplete: Sequence[str] = (),
 ) -> Inputs:
     """Return what lies in a load's history folder and in a local copy of the lake.
 
     `lake` is the folder that holds one folder a table, quarantine among them. A missing folder or
-    a gap in a producer's numbered files is noted in `incomplete`; nothing is raised.
+    a gap in a producer's numbered files joins what the caller knows to be `incomplete`, such as a
+    stream that is not drained; nothing is raised.
     """
-    incomplete = [
+    found = [
         f"{what} folder {path} does not exist"
         for what, path in (("history", history), ("lake", lake))
         if not path.is_dir()
     ]
     histories = tuple(sorted(history.glob("*.parquet")))
-    incomplete += missing_histories([path.name for path in histories])
+    found += missing_histories([path.name for path in histories])
     tables = {
         folder.name: tuple(sorted(folder.rglob("*.parquet")))
         for folder in (sorted(lake.iterdir()) if lake.is_dir() else ())
@@ -65,7 +67,7 @@ def find_inputs(
         quarantine=quarantine,
         replayed=replayed,
         sends_expected=sends_expected,
-        incomplete=tuple(incomplete),
+        incomplete=(*incomplete, *found),
     )
 
 

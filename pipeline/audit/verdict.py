@@ -102,7 +102,7 @@ class Verdict:
     validity: Validity
     account: Account
     reasons: tuple[str, ...] = ()
-    violations: Mapping[str, int] = field(default_factory=dict)
+    violations: Mapping[Violation, int] = field(default_factory=dict)
     quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)
     stored_by_table: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()

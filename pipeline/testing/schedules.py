@@ -226,8 +226,10 @@ def the_source_discards() -> None:
             simulation = Simulation()
             records = simulation.stream.put(simulation.shard, "a", "b@1", "c", "a d", "e")
             paused(simulation, records[skipped], steps).kill()
-            deliver(simulation, simulation.worker(), records[: skipped.start])
-            deliver(simulation, simulation.worker(), records[skipped.stop :])
+            if records[: skipped.start]:
+                deliver(simulation, simulation.worker(), records[: skipped.start])
+            if records[skipped.stop :]:
+                deliver(simulation, simulation.worker(), records[skipped.stop :])
             simulation.settle()
 
 
@@ -282,6 +284,20 @@ def a_cold_start_after_compaction() -> None:
     simulation.compact()
     deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "a b c"))
     simulation.settle()
+
+
+def compaction_and_a_publisher_that_stopped() -> None:
+    """12: it resumes within one run, after another one published in its place (T19)."""
+    for steps in (1, 2, 3):
+        simulation = Simulation()
+        records = simulation.stream.put(simulation.shard, "a b@1", "c@2")
+        publisher = simulation.start(simulation.worker(), records)
+        publisher.until(PutFinalIfAbsent, times=steps)
+        simulation.start_sweep(simulation.worker(), simulation.shard).finish()
+        simulation.clock.advance(RUN_MS_MAX - 1)
+        simulation.compact()
+        resume(publisher)
+        simulation.settle()
 
 
 def a_producer_sends_a_copy_of_what_was_rejected() -> None:
@@ -372,6 +388,7 @@ ONE_SHARD: Final[tuple[Schedule, ...]] = (
     a_gap_expired,
     an_idle_shard_goes_on_after_its_records_expired,
     a_cold_start_after_compaction,
+    compaction_and_a_publisher_that_stopped,
     a_producer_sends_a_copy_of_what_was_rejected,
     copies_around_the_window,
     foreign_bytes_under_the_final_key,

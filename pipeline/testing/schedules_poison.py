@@ -3,7 +3,7 @@
 from typing import Final
 
 from pipeline.errors import OperatingError, OutcomeUnknown
-from pipeline.ledger.effects import CommitTransaction, PutStaged, RunCore
+from pipeline.ledger.effects import CommitTransaction, PutStaged, RunCore, WriteHead
 from pipeline.ledger.isolation import TooManyMasks
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed, ScriptedCore
@@ -149,6 +149,21 @@ def a_lost_reply_is_no_death() -> None:
     simulation.settle()
 
 
+def an_attempt_that_raises_is_no_death() -> None:
+    """10: whatever it was doing when the ledger went away, it takes its token off (T13)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a")
+    for _ in range(5):
+        run = simulation.start(simulation.worker(), records).until(WriteHead, after=True)
+        while not run.ended and not isinstance(run.upcoming, (WriteHead, PutStaged)):
+            run.step()
+        run.step(lose_reply=True)
+        resume(run)
+        simulation.clock.advance(RUN_MS_MAX + 1)
+    deliver(simulation, simulation.worker(), records)
+    simulation.settle()
+
+
 POISON: Final[tuple[Schedule, ...]] = (
     poison_anywhere_in_a_batch,
     a_long_batch_recovers_its_pace,
@@ -161,4 +176,5 @@ POISON: Final[tuple[Schedule, ...]] = (
     short_redeliveries_of_a_range_that_killed,
     a_zombie_during_isolation,
     a_lost_reply_is_no_death,
+    an_attempt_that_raises_is_no_death,
 )

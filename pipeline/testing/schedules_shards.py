@@ -9,7 +9,7 @@ from pipeline.ledger.effects import CommitTransaction, PutFinalIfAbsent
 from pipeline.ledger.state import TakeOutcome
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed
-from pipeline.testing.schedules import Schedule
+from pipeline.testing.schedules import Schedule, resume
 from pipeline.testing.simulation import RUN_MS_MAX, SimulatedWorker, Simulation
 
 
@@ -81,8 +81,8 @@ def a_child_meets_a_live_parent() -> None:
         child = stream.open("s1", parents=["s0"])
         copies = stream.put(child, "a b", "c")
         deliver(simulation, simulation.worker(), child, copies)
-        outcome = parent.finish()
-        if outcome.first_uncommitted is not None:
+        resume(parent)
+        if parent.outcome is None:
             raise Violation("the child fenced its live parent off")
         deliver(simulation, simulation.worker(), child, copies)
         simulation.settle()

@@ -1,0 +1,342 @@
+"""Each guard of protocol.md, switched off alone, turns the verdict of a schedule invalid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from pipeline.core.records import ShardId
+from pipeline.errors import BrokenInvariant
+from pipeline.ledger import attempt, gaps, isolation, lineage, memory, protocol
+from pipeline.ledger.effects import MarkPublished, Recall, Remember
+from pipeline.ledger.seams import WarmSet, World
+from pipeline.ledger.steps import Effect, Steps, ask
+from pipeline.testing import schedules, schedules_poison, schedules_shards, simulation
+from pipeline.testing.account import Violation
+
+Patch = pytest.MonkeyPatch
+real = {
+    "attempt": attempt.attempt,
+    "run_core": attempt.run_core,
+    "compact": simulation.Simulation.compact,
+    "isolate": isolation.isolate,
+    "step": simulation.Run.step,
+    "sweep": protocol.sweep,
+}
+
+
+def nothing(*_: object, **__: object) -> Steps[None]:
+    """Do nothing, as a verb."""
+    return
+    yield
+
+
+def the_set_changes_before_the_commit(patch: Patch) -> None:
+    def run_core(fenced: Any, plan: Any, *, token: str, seen: Any) -> Steps[Any]:
+        result = yield from real["run_core"](fenced, plan, token=token, seen=seen)
+        if fenced.last_commit is not None and result.ids:
+            warm = WarmSet(commit=fenced.last_commit, seen=seen.with_ids(result.ids))
+            yield from ask(Remember(fenced.shard, warm))
+        return result
+
+    patch.setattr(attempt, "run_core", run_core)
+
+
+def the_warm_set_has_no_tag(patch: Patch) -> None:
+    def seen_ids(head: Any, *, arrival_ms: int, settings: Any) -> Steps[Any]:
+        warm = yield from ask(Recall(head.shard))
+        if warm is not None:
+            return warm.seen
+        return (yield from lineage.rebuild(head, arrival_ms=arrival_ms, settings=settings))
+
+    patch.setattr(attempt, "seen_ids", seen_ids)
+
+
+def no_dedupe(patch: Patch) -> None:
+    def seen_ids(head: Any, *, arrival_ms: int, settings: Any) -> Steps[Any]:
+        return settings.empty_seen
+        yield
+
+    patch.setattr(attempt, "seen_ids", seen_ids)
+
+
+def the_transaction_has_no_fence(patch: Patch) -> None:
+    def commit(self: Any, commit: Any, advance: Any, /) -> None:
+        self.heads[commit.shard] = memory.advanced(self.heads[commit.shard], commit, advance)
+        self.commits[commit.shard, commit.first] = commit
+
+    patch.setattr(memory.MemoryLedger, "commit", commit)
+
+
+def the_head_is_written_whatever_it_says(patch: Patch) -> None:
+    def write_head(self: Any, head: Any, *, unchanged_since: str | None) -> None:
+        self.heads[head.shard] = head
+
+    patch.setattr(memory.MemoryLedger, "write_head", write_head)
+
+
+def no_gap_check(patch: Patch) -> None:
+    def follow(head: Any, known: Any, work: Any, settings: Any) -> Steps[Any]:
+        if work.records:
+            return gaps.Known(records=work.records).after(head.committed)
+        return (yield from gaps.follow(head, known, work, settings))
+
+    patch.setattr(protocol, "follow", follow)
+
+
+def lost_ranges_are_passed_over(patch: Patch) -> None:
+    patch.setattr(gaps, "holes", lambda batches, *, after, before: ())
+
+
+def what_expired_is_not_looked_up(patch: Patch) -> None:
+    def recover(*_: Any, **__: Any) -> Steps[Any]:
+        return (), ()
+        yield
+
+    patch.setattr(gaps, "recover", recover)
+
+
+def no_sweeper(patch: Patch) -> None:
+    def sweep(shard: ShardId, *, deadline_ms: int, settings: Any) -> Steps[Any]:
+        return protocol.Progress(shard=shard).outcome(protocol.first_head(work(shard), settings))
+        yield
+
+    def work(shard: ShardId) -> Any:
+        return protocol.Take(shard=shard, records=(), deadline_ms=0, until_ms=0)
+
+    patch.setattr(protocol, "sweep", sweep)
+
+
+def the_sweeper_fences_live_workers(patch: Patch) -> None:
+    patch.setattr(protocol, "stood_still", lambda head, *, now_ms, settings: True)
+
+
+def parents_are_not_awaited(patch: Patch) -> None:
+    def await_parents(head: Any, *_: Any) -> Steps[Any]:
+        return head
+        yield
+
+    patch.setattr(protocol, "await_parents", await_parents)
+
+
+def the_lineage_is_the_shard_itself(patch: Patch) -> None:
+    def ancestors(shard: ShardId, head: Any) -> Steps[Any]:
+        return ()
+        yield
+
+    patch.setattr(lineage, "ancestors", ancestors)
+
+
+def the_lineage_is_the_parents_only(patch: Patch) -> None:
+    def ancestors(shard: ShardId, head: Any) -> Steps[Any]:
+        listed = yield from ask(lineage.ReadLineage())
+        return lineage.parents_of(shard, head, listed)
+
+    patch.setattr(lineage, "ancestors", ancestors)
+
+
+def one_parent_of_a_merge_is_forgotten(patch: Patch) -> None:
+    def parents_of(shard: ShardId, head: Any, listed: Any) -> Any:
+        return next((info.parents[:1] for info in listed if info.shard == shard), ())
+
+    patch.setattr(lineage, "parents_of", parents_of)
+
+
+@dataclass(frozen=True)
+class IdsFromLakeFiles(Effect[Any]):
+    """The ids of a shard as its visible files have them."""
+
+    shard: ShardId
+    empty: Any
+
+    def perform(self, world: World) -> Any:
+        import json
+
+        visible: dict[str, bytes] = world.store.visible  # type: ignore[attr-defined]
+        rows = [r for k, b in visible.items() if f"/{self.shard}-" in k for r in json.loads(b)]
+        now_ms = world.now_ms()
+        return self.empty.with_ids(json.dumps([(row[0], now_ms) for row in rows]).encode())
+
+
+def ids_come_from_lake_files(patch: Patch) -> None:
+    def rebuild(head: Any, *, arrival_ms: int, settings: Any) -> Steps[Any]:
+        return (yield from ask(IdsFromLakeFiles(head.shard, settings.empty_seen)))
+
+    patch.setattr(lineage, "rebuild", rebuild)
+
+
+def compaction_beside_a_live_publisher(patch: Patch) -> None:
+    def compact(self: Any, *, age_ms_min: int = 0) -> None:
+        real["compact"](self, age_ms_min=-1)
+
+    patch.setattr(simulation.Simulation, "compact", compact)
+
+
+def no_isolation(patch: Patch) -> None:
+    def isolate(head: Any, records: Any, lost: Any, **_: Any) -> Any:
+        return isolation.Plan(
+            records=records, lost=lost, masked=frozenset(), limit=None, suspect_last=None, tokens=()
+        )
+
+    patch.setattr(attempt, "isolate", isolate)
+
+
+def masked_without_being_halved(patch: Patch) -> None:
+    def isolate(head: Any, records: Any, lost: Any, **bounds: Any) -> Any:
+        if head.open_range is None or len(head.open_range.tokens) < 2:
+            return real["isolate"](head, records, lost, **bounds)
+        return isolation.Plan(
+            records=records[:1],
+            lost=lost,
+            masked=frozenset((records[0].position,)),
+            limit=None,
+            suspect_last=None,
+            tokens=(),
+        )
+
+    patch.setattr(attempt, "isolate", isolate)
+
+
+def two_deaths_are_enough(patch: Patch) -> None:
+    patch.setattr(isolation, "DEATHS_TO_MASK", 2)
+
+
+def masked_before_the_deadlines(patch: Patch) -> None:
+    patch.setattr(isolation, "wait_for_the_dead", lambda head, opened, *, now_ms: None)
+
+
+def deaths_in_storage_count(patch: Patch) -> None:
+    patch.setattr(
+        isolation,
+        "is_poison",
+        lambda opened, records: opened.count == 1 and len(opened.tokens) >= 3,
+    )
+
+
+def no_clean_close(patch: Patch) -> None:
+    patch.setattr(attempt, "leave_a_word", nothing)
+
+
+def the_pace_does_not_recover(patch: Patch) -> None:
+    patch.setattr(attempt, "after_success", lambda limit, suspect, *, last: (limit, suspect))
+
+
+def any_number_of_masks(patch: Patch) -> None:
+    def isolate(head: Any, records: Any, lost: Any, *, now_ms: int, masks_in_a_row_max: int) -> Any:
+        return real["isolate"](head, records, lost, now_ms=now_ms, masks_in_a_row_max=999)
+
+    patch.setattr(attempt, "isolate", isolate)
+
+
+def a_short_range_inherits_the_deaths_of_a_long_one(patch: Patch) -> None:
+    def isolate(head: Any, records: Any, lost: Any, **bounds: Any) -> Any:
+        plan = real["isolate"](head, records, lost, **bounds)
+        opened = head.open_range
+        if opened is not None and opened.count > 1 and len(plan.records) == 1:
+            return replace(plan, tokens=opened.tokens)
+        return plan
+
+    patch.setattr(attempt, "isolate", isolate)
+
+
+def the_key_is_the_batch_s_first(patch: Patch) -> None:
+    batch: dict[str, Any] = {}
+
+    def attempted(head: Any, known: Any, work: Any, settings: Any) -> Steps[Any]:
+        batch["first"] = work.records[0].position if work.records else known.records[0].position
+        return (yield from real["attempt"](head, known, work, settings))
+
+    patch.setattr(protocol, "attempt", attempted)
+    patch.setattr(isolation.Plan, "first", property(lambda plan: batch["first"]))
+
+
+def success_is_answered_early(patch: Patch) -> None:
+    patch.setattr(protocol, "is_reached", lambda head, up_to: head.committed is not None)
+
+
+def the_next_batch_goes_before_what_is_unpublished(patch: Patch) -> None:
+    def publish_named(shard: ShardId, ref: Any) -> Steps[int]:
+        yield from ask(MarkPublished(shard=shard, ref=ref, revision="r", now_ms=0))
+        return 0
+
+    patch.setattr(protocol, "publish_named", publish_named)
+
+
+def foreign_bytes_are_skipped(patch: Patch) -> None:
+    def put_final(self: Any, key: str, body: bytes, *, sha256: str) -> None:
+        self.visible.setdefault(key, body)
+
+    patch.setattr(memory.MemoryStore, "put_final", put_final)
+
+
+def rejected_ids_are_not_remembered(patch: Patch) -> None:
+    from pipeline.testing.core import ScriptedSeen
+
+    with_ids = ScriptedSeen.with_ids
+
+    def forgetful(self: Any, ids: bytes, /) -> Any:
+        import json
+
+        kept = [(name, ms) for name, ms in json.loads(ids) if name != "a"]
+        return with_ids(self, json.dumps(kept).encode())
+
+    patch.setattr(ScriptedSeen, "with_ids", forgetful)
+
+
+ONE = schedules
+MANY = schedules_shards
+POISON = schedules_poison
+MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
+    (the_set_changes_before_the_commit, ONE.raise_after_the_core_then_a_warm_retry),
+    (the_warm_set_has_no_tag, ONE.the_shard_changes_hands_and_comes_back),
+    (no_dedupe, ONE.a_cold_start_after_compaction),
+    (the_transaction_has_no_fence, ONE.the_lost_fence_is_noticed_before_the_commit),
+    (the_head_is_written_whatever_it_says, ONE.a_zombie_wakes_at_every_effect),
+    (no_gap_check, ONE.the_source_discards),
+    (lost_ranges_are_passed_over, ONE.a_gap_expired),
+    (what_expired_is_not_looked_up, ONE.a_gap_expired),
+    (no_sweeper, ONE.killed_at_every_effect_and_no_batch_ever_comes),
+    (no_sweeper, ONE.the_source_discards),
+    (the_sweeper_fences_live_workers, MANY.a_child_meets_a_live_parent),
+    (parents_are_not_awaited, MANY.a_parent_discarded_before_its_child),
+    (the_lineage_is_the_shard_itself, MANY.a_split_with_copies_in_both_children),
+    (the_lineage_is_the_parents_only, MANY.a_merge_then_a_grandchild_with_copies),
+    (one_parent_of_a_merge_is_forgotten, MANY.a_merge_then_a_grandchild_with_copies),
+    (ids_come_from_lake_files, ONE.a_cold_start_after_compaction),
+    (compaction_beside_a_live_publisher, ONE.compaction_and_a_publisher_that_stopped),
+    (no_isolation, POISON.poison_anywhere_in_a_batch),
+    (masked_without_being_halved, POISON.two_that_kill_only_together),
+    (two_deaths_are_enough, POISON.an_innocent_killed_twice),
+    (masked_before_the_deadlines, POISON.slow_workers_that_are_not_dead),
+    (deaths_in_storage_count, POISON.a_store_that_stalls_until_the_process_is_killed),
+    (no_clean_close, POISON.an_attempt_that_raises_is_no_death),
+    (the_pace_does_not_recover, POISON.a_long_batch_recovers_its_pace),
+    (any_number_of_masks, POISON.every_record_kills),
+    (
+        a_short_range_inherits_the_deaths_of_a_long_one,
+        POISON.short_redeliveries_of_a_range_that_killed,
+    ),
+    (the_key_is_the_batch_s_first, ONE.redelivered_with_other_boundaries),
+    (success_is_answered_early, ONE.a_batch_goes_on_after_another_finished_its_open_range),
+    (
+        the_next_batch_goes_before_what_is_unpublished,
+        ONE.killed_between_two_copies_then_the_next_batch,
+    ),
+    (foreign_bytes_are_skipped, ONE.foreign_bytes_under_the_final_key),
+    (rejected_ids_are_not_remembered, ONE.a_producer_sends_a_copy_of_what_was_rejected),
+)
+
+
+@pytest.mark.parametrize(
+    ("mutation", "schedule"),
+    MUTATIONS,
+    ids=[f"{mutation.__name__}-{schedule.__name__}" for mutation, schedule in MUTATIONS],
+)
+def test_the_verdict_is_invalid_without(
+    mutation: Callable[[Patch], None], schedule: Callable[[], None], monkeypatch: Patch
+) -> None:
+    schedule()
+    mutation(monkeypatch)
+    with pytest.raises((Violation, BrokenInvariant)):
+        schedule()

@@ -3,10 +3,10 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra import settings as settings_module
 from infra.deployments.kinesis import KinesisDeployment
 from infra.naming import Names
 from infra.packaging import function_archive
+from infra.settings import load
 from infra.tags import tag_everything
 from pipeline.errors import UserError
 
@@ -14,17 +14,17 @@ from pipeline.errors import UserError
 def main() -> None:
     """Make one stack."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
-    settings = settings_module.load(project)
+    settings = load(project)
     try:
+        names = Names(
+            project=project,
+            stack=stack,
+            account=aws.get_caller_identity().account_id,
+            region=aws.get_region().region,
+        )
         archive = settings.package_file or function_archive(settings.package, settings.architecture)
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
-    names = Names(
-        project=project,
-        stack=stack,
-        account=aws.get_caller_identity().account_id,
-        region=aws.get_region().region,
-    )
     tag_everything({"project": project, "stack": stack, "managed-by": "pulumi"})
     deployment = KinesisDeployment(settings, names, archive)
     for name, value in deployment.outputs.items():

@@ -9,7 +9,7 @@ from pipeline.names import METRICS_NAMESPACE
 
 Statistic = Literal["Sum", "Maximum"]
 Missing = Literal["notBreaching", "breaching", "ignore", "missing"]
-Source = Literal["function", "stream", "mapping"]
+Source = Literal["function", "stream", "mapping", "pipeline"]
 """Whose metric it is; `alarms` turns it into dimensions."""
 
 PERIOD_SECONDS: Final = 60
@@ -20,6 +20,7 @@ DIMENSIONS: Final[Mapping[Source, str]] = {
     "function": "FunctionName",
     "stream": "StreamName",
     "mapping": "EventSourceMappingUUID",
+    "pipeline": metrics.STREAM_DIMENSION,
 }
 
 
@@ -184,7 +185,7 @@ def _quarantine_rate(objectives: Objectives) -> Rule:
         namespace=METRICS_NAMESPACE,
         metric=metrics.QUARANTINED.name,
         share_of=metrics.RECEIVED.name,
-        source="stream",
+        source="pipeline",
         statistic="Sum",
         threshold=objectives.quarantine_percent_max,
         unit="percent of events",

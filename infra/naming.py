@@ -1,6 +1,14 @@
 """Physical names, all of them: every other module asks here."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+from pipeline.errors import UserError
+
+PREFIX: Final = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
+BUCKET_CHARACTERS_MAX: Final = 63
+"""Amazon S3 user guide, "Bucket naming rules": also why a prefix is lower-case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,6 +19,20 @@ class Names:
     stack: str
     account: str
     region: str
+
+    def __post_init__(self) -> None:
+        """Refuse, before anything is made, a stack that AWS could not name."""
+        if not PREFIX.fullmatch(self.prefix):
+            raise UserError(
+                f"the stack's name {self.stack!r} is refused: lower-case letters, digits and "
+                "hyphens only, for it becomes part of a bucket's name (pulumi stack rename)"
+            )
+        excess = len(self.lake_bucket) - BUCKET_CHARACTERS_MAX
+        if excess > 0:
+            raise UserError(
+                f"the stack's name {self.stack!r} is {excess} characters too long for a bucket's "
+                "name (pulumi stack rename)"
+            )
 
     @property
     def prefix(self) -> str:

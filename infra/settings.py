@@ -3,18 +3,24 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 SECONDS_PER_HOUR: Final = 3600
 HOURS_PER_DAY: Final = 24
 
-LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653]
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 """What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
+
+
+def _kept_days(days: int) -> int:
+    if days not in LOG_DAYS:
+        raise ValueError(f"CloudWatch Logs takes {', '.join(map(str, LOG_DAYS))}")
+    return days
 
 
 class Settings(BaseModel):
@@ -86,7 +92,9 @@ class Settings(BaseModel):
     noncurrent_days: int = Field(
         30, ge=1, le=3650, description="How long the lake keeps overwritten or deleted versions."
     )
-    log_days: LogDays = Field(30, description="How long the functions' logs are kept.")
+    log_days: Annotated[int, AfterValidator(_kept_days)] = Field(
+        30, description="How long the functions' logs are kept."
+    )
     key_deletion_days: int = Field(
         30, ge=7, le=30, description="How long a deleted key can be called back."
     )
@@ -172,7 +180,7 @@ def parse(values: Mapping[str, object]) -> Settings:
 
 
 def _unknown(key: str) -> str:
-    close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    close = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=0.5)
     meant = f"; did you mean {close[0]}?" if close else f"; known are {_listed()}"
     return f"there is no setting {key}{meant} (pulumi config rm {key})"
 

@@ -211,6 +211,7 @@ class KinesisDeployment:
                     "function": self._processing.function_name,
                     "stream": self._stream.stream_name,
                     "mapping": self._processing.mapping_uuid,
+                    "pipeline": self._stream.stream_name,
                 },
                 runbooks_url=settings.runbooks_url,
                 account=self._names.account,

@@ -6,6 +6,7 @@ import json
 import logging
 import runpy
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,9 @@ from pipeline.errors import UserError
 
 PROJECT: Final = "sluice"
 PROGRAM: Final = "infra"
-LOCAL_PACKAGE: Final = "local"
+DEFAULTS: Final = {"package": "local", "retain_data": "false"}
+"""What differs by default from a stack on AWS: the embedded AWS runs functions in this very
+environment, and its data lives no longer than it does."""
 
 
 def up(
@@ -47,13 +50,8 @@ def up(
     provider = Provider(TYPES, INVOKES, endpoint=endpoint, region=region)
     state = State(state_file, stack=stack, region=region)
     local_stack = LocalStack(provider, state, on_event)
-    monitor = LocalMonitor(provider, local_stack)
-    values = {"package": LOCAL_PACKAGE, **settings}
-    config = {f"{PROJECT}:{key}": value for key, value in values.items()}
-    config["aws:region"] = region
-    _alone(lambda: _run_program(monitor, stack=stack, config=config))
+    state.outputs = run_program(provider, local_stack, settings, stack=stack, region=region)
     local_stack.finish()
-    state.outputs = dict(monitor.outputs)
     state.write()
     return state.outputs
 
@@ -78,20 +76,41 @@ def outputs(state_file: Path) -> dict[str, Any]:
     return found
 
 
-def _run_program(monitor: LocalMonitor, *, stack: str, config: dict[str, str]) -> None:
-    pulumi_config.set_all_config(config, [])
-    pulumi_settings.configure(
-        pulumi_settings.Settings(
-            project=PROJECT,
-            stack=stack,
-            monitor=monitor,
-            engine=MockEngine(logging.getLogger("sluice.program")),
-            dry_run=False,
-            organization="local",
-            root_directory=str(Path(__file__).resolve().parents[2]),
+def run_program(
+    provider: Provider,
+    local_stack: LocalStack,
+    settings: Mapping[str, str],
+    *,
+    stack: str,
+    region: str,
+) -> dict[str, Any]:
+    """Run the program once, each resource going to `local_stack`; return the program's outputs."""
+    monitor = LocalMonitor(provider, local_stack)
+    config = {f"{PROJECT}:{key}": value for key, value in {**DEFAULTS, **settings}.items()}
+    config["aws:region"] = region
+
+    def run() -> None:
+        pulumi_config.set_all_config(config, [])
+        pulumi_settings.configure(
+            pulumi_settings.Settings(
+                project=PROJECT,
+                stack=stack,
+                monitor=monitor,
+                engine=MockEngine(logging.getLogger("sluice.program")),
+                dry_run=False,
+                organization="local",
+                root_directory=str(Path(__file__).resolve().parents[2]),
+            )
         )
-    )
-    asyncio.run(run_in_stack(lambda: _execute(PROGRAM)))
+        asyncio.run(run_in_stack(lambda: _execute(PROGRAM)))
+
+    with warnings.catch_warnings():
+        # The SDK's modules speak of their own deprecated classes when they are loaded.
+        warnings.filterwarnings(
+            "ignore", ".* has been deprecated in favor of", DeprecationWarning
+        )
+        _alone(run)
+    return monitor.outputs
 
 
 def _execute(module: str) -> None:

@@ -88,7 +88,7 @@ class State:
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._path.with_suffix(".new")
-        unfinished.write_text(json.dumps(content, indent=1))
+        unfinished.write_text(json.dumps(content))
         unfinished.replace(self._path)
 
     def delete_file(self) -> None:

@@ -1,0 +1,88 @@
+"""What each part may do, and that it is no more."""
+
+import json
+from typing import Any
+
+import pytest
+
+from infra import policies
+
+BUCKET = "arn:aws:s3:::lake"
+TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
+STREAM = "arn:aws:kinesis:eu-central-1:123456789012:stream/events"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/one"
+LOGS = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/f"
+
+GRANTED = [
+    *policies.read_stream(STREAM),
+    *policies.use_ledger(TABLE),
+    *policies.use_lake(BUCKET),
+    *policies.use_key(KEY),
+    *policies.write_logs(LOGS),
+]
+DOCUMENTS = {
+    "function": policies.document(GRANTED),
+    "key": policies.key_policy(account="123456789012", region="eu-central-1"),
+    "topic": policies.publish_alarms("arn:aws:sns:::t", account="123456789012"),
+    "trust": policies.assumed_by("lambda.amazonaws.com"),
+    "bucket": policies.tls_only(BUCKET),
+}
+
+
+def _statements(document: str) -> list[dict[str, Any]]:
+    return list(json.loads(document)["Statement"])
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nothing_is_allowed_by_wildcard(name: str) -> None:
+    allowed = [s for s in _statements(DOCUMENTS[name]) if s["Effect"] == "Allow"]
+    assert [a for statement in allowed for a in statement["Action"] if "*" in a] == []
+
+
+def test_a_function_may_touch_its_own_resources_alone() -> None:
+    for statement in GRANTED:
+        for resource in statement["Resource"]:
+            assert resource.startswith((BUCKET, TABLE, STREAM, KEY, LOGS))
+
+
+def test_a_function_may_never_delete() -> None:
+    actions = {action for statement in GRANTED for action in statement["Action"]}
+    assert not {a for a in actions if "Delete" in a or "Administer" in a or "Put*" in a}
+
+
+def test_the_lake_is_open_to_functions_in_its_prefixes_alone() -> None:
+    resources = {
+        r.removeprefix(f"{BUCKET}/")
+        for statement in policies.use_lake(BUCKET)
+        if "s3:ListBucket" not in statement["Action"]
+        for r in statement["Resource"]
+    }
+    assert resources == {"lake/*", "staging/*", "ids/*", "journal/*", "aws/lambda/*"}
+
+
+def test_listing_the_lake_shows_its_prefixes_alone() -> None:
+    (listing,) = [s for s in policies.use_lake(BUCKET) if "s3:ListBucket" in s["Action"]]
+    prefixes = listing["Condition"]["StringLike"]["s3:prefix"]
+    assert prefixes == ["lake/*", "staging/*", "ids/*", "journal/*", "aws/lambda/*"]
+
+
+def test_plain_http_is_refused_to_everybody() -> None:
+    (statement,) = _statements(policies.tls_only(BUCKET))
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [BUCKET, f"{BUCKET}/*"]
+
+
+def test_a_service_uses_the_key_for_this_account_alone() -> None:
+    for statement in _statements(DOCUMENTS["key"]):
+        if "Service" in statement["Principal"]:
+            assert "123456789012" in json.dumps(statement["Condition"])
+
+
+def test_the_account_keeps_the_power_to_manage_its_key() -> None:
+    root = next(s for s in _statements(DOCUMENTS["key"]) if "AWS" in s["Principal"])
+    assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:CreateGrant"} <= set(root["Action"])
+
+
+def test_the_same_statements_are_the_same_text() -> None:
+    assert policies.document(GRANTED) == policies.document([dict(s) for s in GRANTED])

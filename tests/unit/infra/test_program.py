@@ -1,0 +1,352 @@
+"""What the program registers, under the settings of every committed stack."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from infra.local.provider.errors import InvalidParameter
+from infra.settings import Settings
+from pipeline import names
+from pipeline.core.contract import QUARANTINE_FIELDS, SYSTEM_FIELDS
+from pipeline.domain.contracts import CONTRACTS
+
+STACKS = ("dev", "staging", "prod")
+TAGS = {"project": "sluice", "managed-by": "pulumi"}
+UNTAGGABLE = {
+    "Alias",
+    "BucketLifecycleConfiguration",
+    "BucketOwnershipControls",
+    "BucketPolicy",
+    "BucketPublicAccessBlock",
+    "BucketServerSideEncryptionConfiguration",
+    "BucketVersioning",
+    "CatalogTable",
+    "EventTarget",
+    "Permission",
+    "RolePolicy",
+    "TopicPolicy",
+    "TopicSubscription",
+}
+
+
+@pytest.fixture(params=STACKS)
+def registered(
+    request: pytest.FixtureRequest,
+    register: Callable[..., Any],
+    settings_of_stack: Callable[[str], dict[str, str]],
+) -> Any:
+    """One of the committed stacks, as the program registers it."""
+    return register({**settings_of_stack(request.param), "package": "local"}, stack=request.param)
+
+
+def test_every_output_is_a_value(registered: Any) -> None:
+    assert set(registered.outputs) == {
+        "alarms",
+        "function_alias",
+        "function_name",
+        "glue_database",
+        "key_arn",
+        "lake_bucket",
+        "lake_uri",
+        "ledger_table",
+        "mapping_uuid",
+        "region",
+        "settings",
+        "stream_arn",
+        "stream_name",
+        "sweeper_function_name",
+        "topic_arn",
+    }
+    assert all(value not in (None, "", [], {}) for value in registered.outputs.values())
+    assert registered.outputs["lake_uri"] == f"s3://{registered.outputs['lake_bucket']}/lake"
+    assert len(registered.outputs["alarms"]) == 7
+
+
+def test_no_value_was_missing_when_it_was_written_into_a_text(registered: Any) -> None:
+    assert [k for k, v in registered.leaves().items() if isinstance(v, str) and "None" in v] == []
+
+
+def test_everything_that_can_be_tagged_is(registered: Any) -> None:
+    for name, resource in registered.resources.items():
+        kind = resource.type.rsplit(":", 1)[-1]
+        if kind in UNTAGGABLE:
+            assert "tags" not in resource.inputs, name
+        else:
+            assert resource.inputs["tags"].items() >= TAGS.items(), name
+
+
+def test_everything_stored_is_encrypted_with_the_stacks_key(registered: Any) -> None:
+    key = registered.resources["encryption"].outputs["arn"]
+    assert registered.inputs("encryption")["enableKeyRotation"] is True
+    assert registered.inputs("stream")["kmsKeyId"] == key
+    assert registered.inputs("stream")["encryptionType"] == "KMS"
+    assert registered.inputs("ledger")["serverSideEncryption"] == {
+        "enabled": True,
+        "kmsKeyArn": key,
+    }
+    (rule,) = registered.inputs("lake-encryption")["rules"]
+    assert rule["bucketKeyEnabled"] is True
+    assert rule["applyServerSideEncryptionByDefault"] == {
+        "sseAlgorithm": "aws:kms",
+        "kmsMasterKeyId": key,
+    }
+    assert registered.inputs("alarms")["kmsMasterKeyId"] == key
+    assert {g.inputs["kmsKeyId"] for g in registered.of_type("LogGroup")} == {key}
+
+
+def test_no_bucket_is_public(registered: Any) -> None:
+    buckets = {b.inputs["bucket"] for b in registered.of_type("Bucket")}
+    blocks = {b.inputs["bucket"]: b.inputs for b in registered.of_type("BucketPublicAccessBlock")}
+    assert set(blocks) == buckets
+    for block in blocks.values():
+        assert [v for k, v in block.items() if k != "bucket"] == [True] * 4
+
+
+def test_data_is_kept_unless_the_stack_says_otherwise(
+    registered: Any, request: pytest.FixtureRequest
+) -> None:
+    retain = request.node.callspec.params["registered"] != "dev"
+    for name in ("encryption", "stream", "lake", "ledger"):
+        assert registered.resources[name].protect is retain, name
+    assert registered.inputs("lake")["forceDestroy"] is not retain
+    assert registered.inputs("ledger")["deletionProtectionEnabled"] is retain
+
+
+def test_the_ledger_can_be_restored_and_expires_commits_by_their_own_attribute(
+    registered: Any,
+) -> None:
+    ledger = registered.inputs("ledger")
+    assert ledger["pointInTimeRecovery"]["enabled"] is True
+    assert ledger["ttl"] == {"attributeName": "expires_s", "enabled": True}
+    assert (ledger["hashKey"], ledger["rangeKey"]) == ("pk", "sk")
+
+
+def test_tables_never_expire_and_hidden_prefixes_outlive_the_backups(registered: Any) -> None:
+    backup_days = registered.inputs("ledger")["pointInTimeRecovery"]["recoveryPeriodInDays"]
+    expiring = {}
+    for rule in registered.inputs("lake-lifecycle")["rules"]:
+        if "expiration" in rule:
+            expiring[rule["filter"]["prefix"]] = rule["expiration"]["days"]
+            assert rule["noncurrentVersionExpiration"]["noncurrentDays"] > backup_days
+    assert set(expiring) == {"staging/", "ids/", "journal/"}
+    assert min(expiring.values()) > backup_days
+
+
+def test_the_mapping_discards_nothing_and_leaves_isolation_to_the_protocol(
+    registered: Any,
+) -> None:
+    mapping = registered.inputs("processing-mapping")
+    assert mapping["functionName"] == registered.resources["processing-alias"].outputs["arn"]
+    assert mapping["startingPosition"] == "TRIM_HORIZON"
+    assert (mapping["maximumRetryAttempts"], mapping["maximumRecordAgeInSeconds"]) == (-1, -1)
+    assert mapping["bisectBatchOnFunctionError"] is False
+    assert mapping["parallelizationFactor"] == 1
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["destinationConfig"] == {
+        "onFailure": {"destinationArn": registered.resources["lake"].outputs["arn"]}
+    }
+    assert mapping["maximumBatchingWindowInSeconds"] >= 1
+
+
+def test_the_sweeper_runs_every_minute_and_never_twice_at_once(registered: Any) -> None:
+    assert registered.inputs("sweeper-rule")["scheduleExpression"] == "rate(1 minute)"
+    assert registered.inputs("sweeper")["reservedConcurrentExecutions"] == 1
+    alias = registered.resources["sweeper-alias"].outputs["arn"]
+    assert registered.inputs("sweeper-target")["arn"] == alias
+    permission = registered.inputs("sweeper-permission")
+    assert permission["principal"] == "events.amazonaws.com"
+    assert permission["sourceArn"] == registered.resources["sweeper-rule"].outputs["arn"]
+
+
+def test_functions_get_every_variable_that_they_read(registered: Any) -> None:
+    wanted = {getattr(names, name) for name in vars(names) if name.startswith("ENV_")}
+    for function in registered.of_type("Function"):
+        assert set(function.inputs["environment"]["variables"]) == wanted
+        assert function.inputs["publish"] is True
+        assert function.inputs["runtime"] == "python3.13"
+
+
+def test_functions_are_allowed_nothing_by_wildcard(registered: Any) -> None:
+    for policy in registered.of_type("RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            assert not [action for action in statement["Action"] if "*" in action]
+            assert "*" not in statement["Resource"]
+
+
+def test_every_alarm_tells_of_trouble_and_of_its_end(registered: Any) -> None:
+    topic = registered.resources["alarms"].outputs["arn"]
+    alarms = registered.of_type("MetricAlarm")
+    assert len(alarms) == 7
+    for alarm in alarms:
+        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [topic]
+        rule = alarm.name.removeprefix("alarms-")
+        assert f"runbooks/{rule}.md" in alarm.inputs["alarmDescription"]
+        assert alarm.inputs["treatMissingData"] in ("notBreaching", "missing")
+
+
+def test_every_contract_and_quarantine_have_a_table_with_their_columns(registered: Any) -> None:
+    tables = {t.inputs["name"]: t.inputs for t in registered.of_type("CatalogTable")}
+    wanted = {
+        contract.table: (*contract.fields, *contract.enriched, *SYSTEM_FIELDS)
+        for contract in CONTRACTS
+    } | {names.QUARANTINE_TABLE: QUARANTINE_FIELDS}
+    assert set(tables) == set(wanted)
+    for table, fields in wanted.items():
+        columns = tables[table]["storageDescriptor"]["columns"]
+        assert [column["name"] for column in columns] == [field.name for field in fields]
+
+
+def test_partitions_are_projected_where_the_pipeline_puts_files(registered: Any) -> None:
+    key = names.final_key(table="departures", date="2026-11-24", hour=7, shard="s", first=1)
+    table = registered.inputs("catalog-departures")
+    template = table["parameters"]["storage.location.template"]
+    assert table["parameters"]["projection.hour.digits"] == "2"
+    folder = template.replace("${dt}", "2026-11-24").replace("${hour}", "07")
+    assert f"s3://{registered.outputs['lake_bucket']}/{key}".startswith(f"{folder}/")
+
+
+def test_names_that_are_reserved_for_the_pipeline_are_no_contract_columns(registered: Any) -> None:
+    for table in registered.of_type("CatalogTable"):
+        columns = [c["name"] for c in table.inputs["storageDescriptor"]["columns"]]
+        assert len(set(columns)) == len(columns)
+        assert not {"dt", "hour"} & set(columns)
+
+
+def test_nothing_deprecated_is_used(
+    register: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="sluice.program"):
+        register({"alarm_email": "anybody@example.com"})
+    assert caplog.records == []
+
+
+def test_what_aws_would_refuse_is_refused_here(
+    register: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register()
+    monkeypatch.setattr("infra.processing.PARALLELIZATION_FACTOR", 11)
+    with pytest.raises(InvalidParameter, match="ParallelizationFactor is 11, most is 10"):
+        register({"log_days": "1"})
+
+
+FUNCTIONS = ("processing", "sweeper")
+
+
+def _each(path: str) -> set[str]:
+    return {f"{function}.{path}" for function in FUNCTIONS}
+
+
+MOVES: Mapping[str, tuple[str, set[str]]] = {
+    "shard_count": ("3", {"stream.shardCount"}),
+    "stream_mode": ("on_demand", {"stream.shardCount", "stream.streamModeDetails.streamMode"}),
+    "retention_hours": (
+        "72",
+        {
+            "stream.retentionPeriod",
+            "alarms-age-against-retention.threshold",
+            "alarms-age-against-retention.alarmDescription",
+        },
+    ),
+    "batch_size": ("500", {"processing-mapping.batchSize"}),
+    "batch_window_seconds": ("7", {"processing-mapping.maximumBatchingWindowInSeconds"}),
+    "starting_position": ("LATEST", {"processing-mapping.startingPosition"}),
+    "retry_attempts_max": ("9", {"processing-mapping.maximumRetryAttempts"}),
+    "record_age_seconds_max": ("3600", {"processing-mapping.maximumRecordAgeInSeconds"}),
+    "bisect_on_error": ("true", {"processing-mapping.bisectBatchOnFunctionError"}),
+    "window_seconds": ("60", _each(f"environment.variables.{names.ENV_WINDOW_SECONDS}")),
+    "architecture": ("x86_64", _each("architectures.0")),
+    "memory_mb": ("2048", _each("memorySize")),
+    "run_seconds_max": (
+        "120",
+        _each("timeout") | _each(f"environment.variables.{names.ENV_RUN_SECONDS_MAX}"),
+    ),
+    "backup_days": (
+        "7",
+        {
+            "ledger.pointInTimeRecovery.recoveryPeriodInDays",
+            *(
+                f"lake-lifecycle.rules.{place}.{path}"
+                for place in range(3)
+                for path in (
+                    "expiration.days",
+                    "noncurrentVersionExpiration.noncurrentDays",
+                )
+            ),
+        },
+    ),
+    "noncurrent_days": (
+        "5",
+        {
+            f"lake-lifecycle.rules.{place}.noncurrentVersionExpiration.noncurrentDays"
+            for place in range(3, 6)
+        },
+    ),
+    "log_days": ("90", {f"{function}-log-group.retentionInDays" for function in FUNCTIONS}),
+    "key_deletion_days": ("7", {"encryption.deletionWindowInDays"}),
+    "retain_data": ("true", {"lake.forceDestroy", "ledger.deletionProtectionEnabled"}),
+    "alarm_email": (
+        "oncall@example.com",
+        {"alarms-email.endpoint", "alarms-email.protocol", "alarms-email.topic"},
+    ),
+    "iterator_age_seconds_max": (
+        "60",
+        {"alarms-iterator-age.threshold", "alarms-iterator-age.alarmDescription"},
+    ),
+    "retention_percent_max": (
+        "20",
+        {
+            "alarms-age-against-retention.threshold",
+            "alarms-age-against-retention.alarmDescription",
+        },
+    ),
+    "quarantine_percent_max": (
+        "4",
+        {"alarms-quarantine-rate.threshold", "alarms-quarantine-rate.alarmDescription"},
+    ),
+    "runbooks_url": (
+        "https://example.com",
+        {
+            f"alarms-{rule}.alarmDescription"
+            for rule in (
+                "age-against-retention",
+                "function-errors",
+                "function-throttles",
+                "iterator-age",
+                "on-failure-objects",
+                "quarantine-rate",
+                "write-throttles",
+            )
+        },
+    ),
+}
+BUILT_ELSEWHERE = {"package", "package_file"}
+"""They choose the archive, which `test_the_package_is_uploaded_under_its_content` covers."""
+
+
+def test_every_setting_is_in_the_table_below() -> None:
+    assert set(MOVES) | BUILT_ELSEWHERE == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("setting", MOVES)
+def test_a_setting_moves_the_properties_it_names_and_no_other(
+    setting: str, register: Callable[..., Any]
+) -> None:
+    value, expected = MOVES[setting]
+    before, after = register().leaves(), register({setting: value}).leaves()
+    moved = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    assert moved == expected
+
+
+def test_the_package_is_uploaded_under_its_content(
+    register: Callable[..., Any], package_file: Any
+) -> None:
+    registered = register()
+    package = registered.inputs("package")
+    assert package["key"] == f"code/{package['source']['sha256']}.zip"
+    assert package["source"]["path"] == str(package_file)
+    for function in registered.of_type("Function"):
+        assert function.inputs["s3Key"] == package["key"]
+        assert function.inputs["s3Bucket"] == registered.outputs["lake_bucket"]

@@ -1,4 +1,4 @@
-"""Stop a local stack; with --delete also forget its data."""
+"""Stop a local stack; its lake goes with it, its loads, reports and logs stay."""
 
 import shutil
 from pathlib import Path
@@ -13,9 +13,16 @@ from sluice.drain import unpublished_shards
 from sluice.options import stack_option
 
 
+def stop_local(folder: Path) -> None:
+    """Stop a local stack's processes; its resources end with them, its loads and logs stay."""
+    supervisor.stop(folder)
+    for name in ("state.json", "outputs.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
 @click.command(help=__doc__)
 @stack_option
-@click.option("--delete", is_flag=True, help="Also delete its folder: lake, ledger, loads, logs.")
+@click.option("--delete", is_flag=True, help="Also delete its folder: loads, reports, logs.")
 @click.option("--force", is_flag=True, help="Even while a commit is unpublished.")
 @click.pass_obj
 def down(home: Path, stack: str, delete: bool, force: bool) -> None:
@@ -23,16 +30,14 @@ def down(home: Path, stack: str, delete: bool, force: bool) -> None:
     folder = stacks.folder_of(home, stack)
     if not folder.exists():
         raise UserError(f"there is no local stack {stack} under {home}")
-    if not stacks.is_local(home, stack):
-        raise UserError(f"stack {stack} is not local; take it down with: pulumi destroy")
-    if supervisor.running(folder) and not force:
+    if supervisor.running(folder) and stacks.is_local(home, stack) and not force:
         waiting = unpublished_shards(stacks.find(home, stack))
         if waiting:
             raise UserError(
                 f"shards {', '.join(waiting)} hold an unpublished commit; run: sluice drain "
                 f"--stack {stack}, or repeat with --force"
             )
-    supervisor.stop(folder)
+    stop_local(folder)
     if delete:
         shutil.rmtree(folder)
     say(f"stack {stack} is down" + (" and deleted" if delete else f"; its files are in {folder}"))

@@ -17,7 +17,7 @@ from sluice.options import json_option
 @json_option
 def package(target: str, architecture: str, as_json: bool) -> None:
     """Print the archive's path, sizes in bytes and hash."""
-    archive = function_archive(cast(Target, target), cast(Architecture, architecture))
+    archive = function_archive(cast("Target", target), cast("Architecture", architecture))
     with zipfile.ZipFile(archive) as opened:
         unzipped = sum(entry.file_size for entry in opened.infolist())
     facts = {

@@ -10,9 +10,8 @@ from infra.local import deploy, supervisor
 from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import progress, result, result_json, say
+from sluice.down import stop_local
 from sluice.options import json_option, stack_option
-
-REGION = "eu-west-1"
 
 
 def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) -> stacks.Stack:
@@ -38,13 +37,13 @@ def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) 
                 settings,
                 stack=name,
                 endpoint=aws.endpoint,
-                region=REGION,
+                region=aws.region,
                 state_file=folder / "state.json",
                 on_event=on_event,
             )
         except BaseException:
             if not was_running:
-                supervisor.stop(folder)
+                stop_local(folder)
             raise
         done = bars.tasks[task].completed
         bars.update(task, total=done or 1, completed=done or 1, note=f"{len(outputs)} outputs")

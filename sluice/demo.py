@@ -1,0 +1,7 @@
+"""x."""
+
+import rich_click as click
+
+
+@click.command(help=__doc__)
+def demo() -> None: ...

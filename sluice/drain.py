@@ -1,0 +1,74 @@
+"""Wait until every shard is committed to its tip and published, and say what it waits for."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import rich_click as click
+
+from pipeline.environment import wall_clock_ms
+from pipeline.errors import OperatingError
+from pipeline.functions import worker_for
+from pipeline.ledger.state import ShardStatus
+from sluice import stack as stacks
+from sluice.console import progress, say
+from sluice.options import stack_option
+from sluice.stack import Stack
+
+LOOK_SECONDS: Final = 1.0
+"""Each look reads every shard once, of the 5 reads a second that it shares with the mapping."""
+SWEEP_SECONDS: Final = 15.0
+DRAIN_SECONDS_MAX: Final = 300.0
+
+
+def waits_for(status: ShardStatus) -> str:
+    """Return what is left to do on a shard, in words; empty when it is drained."""
+    if status.unpublished:
+        return f"{status.shard}: a commit to be published"
+    if status.open:
+        return f"{status.shard}: an attempt that has not ended"
+    if status.waiting is not None:
+        return f"{status.shard}: records not committed, the oldest {status.lag_ms / 1000:.1f} s old"
+    return ""
+
+
+def unpublished_shards(stack: Stack) -> list[str]:
+    """Return the shards that hold a commit whose files are not all visible."""
+    return [s.shard for s in worker_for(stack.environment).pending() if s.unpublished]
+
+
+def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], None]) -> None:
+    """Block until every shard is drained; sweeps now and then, as the timer would.
+
+    Raises OperatingError with what is still waited for when `seconds_max` are over.
+    """
+    worker = worker_for(stack.environment)
+    deadline = time.monotonic() + seconds_max
+    next_sweep = time.monotonic() + SWEEP_SECONDS
+    while waiting := [said for status in worker.pending() if (said := waits_for(status))]:
+        on_wait("; ".join(waiting))
+        if time.monotonic() >= deadline:
+            raise OperatingError(
+                f"stack {stack.name} is not drained after {seconds_max:.0f} s: "
+                f"{'; '.join(waiting)}; see: sluice status --stack {stack.name}"
+            )
+        if time.monotonic() >= next_sweep:
+            run_ms = stack.environment.settings.run_seconds_max * 1000
+            worker.sweep(deadline_ms=wall_clock_ms() + run_ms)
+            next_sweep = time.monotonic() + SWEEP_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option("--seconds", type=float, default=DRAIN_SECONDS_MAX, show_default=True)
+@click.pass_obj
+def drain(home: Path, stack: str, seconds: float) -> None:
+    """Wait with a live line of what for."""
+    found = stacks.find(home, stack)
+    with progress() as bars:
+        task = bars.add_task("drain", total=1, note="looking")
+        drain_stack(found, seconds_max=seconds, on_wait=lambda what: bars.update(task, note=what))
+        bars.update(task, completed=1, note="nothing pending")
+    say("drained: every shard is committed to its tip and published")

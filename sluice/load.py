@@ -1,0 +1,90 @@
+"""Send a load of real departures and web actions, then account for every event of it."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import rich_click as click
+
+from loadtests import run as loads
+from loadtests.plan import Plan
+from loadtests.progress import Progress as LoadProgress
+from pipeline.errors import UserError
+from sluice import stack as stacks
+from sluice.console import progress, say
+from sluice.options import stack_option
+from sluice.stack import Stack
+from sluice.verify import conclude
+
+LIVE_SECONDS: Final = 0.25
+DURATION_SECONDS: Final = 30.0
+
+
+def new_run() -> str:
+    """Return a run's name, by its start to the second, UTC."""
+    return time.strftime("r%m%d%H%M%S", time.gmtime())
+
+
+def plan_for(stack: Stack, **wanted: Any) -> Plan:
+    """Return the plan of a load on a stack. Raises UserError on a value out of bounds."""
+    return Plan.of(
+        run=new_run(),
+        stream_name=stack.outputs["stream_name"],
+        where=stack.where,
+        **wanted,
+    )
+
+
+def note_of(now: LoadProgress, seconds: float) -> str:
+    """Return a load's progress as one line."""
+    rate = now.sent / seconds if seconds > 0 else 0.0
+    trouble = "".join(
+        f", {count:,} {what}"
+        for what, count in (("refused", now.refused), ("unknown", now.unknown))
+        if count
+    )
+    return (
+        f"{now.sent:,} of {now.planned:,} events sent, {now.acknowledged:,} acknowledged, "
+        f"{rate:,.0f}/s{trouble}"
+    )
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option("--rate", type=float, default=2_000, show_default=True, help="Events a second.")
+@click.option("--duration", type=float, help=f"Seconds; {DURATION_SECONDS:.0f} unless --events.")
+@click.option("--events", type=int, help="Number of events, instead of --duration.")
+@click.option("--shape", type=click.Choice(["steady", "ramp"]), default="steady")
+@click.option("--producers", type=int, default=1, show_default=True, help="Producer processes.")
+@click.option("--web-users", type=int, default=10, show_default=True, help="Locust web users.")
+@click.option("--poison", type=int, default=0, show_default=True, help="Events that break a rule.")
+@click.option("--verify/--no-verify", default=True, help="Drain and account for every event.")
+@click.option(
+    "--objectives",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What the load must reach; loadtests/objectives.toml unless told otherwise.",
+)
+@click.pass_obj
+def load(home: Path, stack: str, verify: bool, objectives: Path | None, **wanted: Any) -> int:
+    """Send, with a live line; exit 0 when the objectives are met, 1 when not, 4 when unknown."""
+    if wanted["duration"] is not None and wanted["events"] is not None:
+        raise UserError("give --duration or --events, not both")
+    seconds = wanted.pop("duration")
+    if seconds is None and wanted["events"] is None:
+        seconds = DURATION_SECONDS
+    found = stacks.find(home, stack)
+    plan = plan_for(found, seconds=seconds, **wanted)
+    folder = found.loads / plan.run
+    with progress() as bars, loads.start(plan, folder) as running:
+        task = bars.add_task("load", total=plan.events, note="starting")
+        began = time.monotonic()
+        while running.pause(LIVE_SECONDS):
+            now = running.progress()
+            note = note_of(now, time.monotonic() - began)
+            bars.update(task, completed=now.sent, note=note)
+        done = running.wait()
+        bars.update(task, completed=done.sent, note=note_of(done, time.monotonic() - began))
+    if not verify:
+        say(f"history in {folder}; next: sluice verify --stack {stack}")
+        return 0
+    return conclude(found, folder, objectives=objectives)

@@ -1,0 +1,81 @@
+"""Say where a stack is, how far each of its shards is, and which alarms are on."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+import rich_click as click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.table import Table
+
+from pipeline.environment import CLIENT_CONFIG
+from pipeline.errors import OperatingError
+from pipeline.functions import worker_for
+from sluice import stack as stacks
+from sluice.console import OUT, result, result_json
+from sluice.drain import waits_for
+from sluice.options import json_option, stack_option
+from sluice.stack import Stack
+
+
+def facts_of(stack: Stack) -> dict[str, Any]:
+    """Return the stack's facts as JSON values: where it is, its shards and its alarms."""
+    outputs = stack.outputs
+    shards = worker_for(stack.environment).pending()
+    return {
+        "stack": stack.name,
+        "endpoint": stack.endpoint,
+        "region": outputs["region"],
+        "stream": outputs["stream_name"],
+        "lake": outputs["lake_uri"],
+        "ledger_table": outputs["ledger_table"],
+        "function": outputs["function_name"],
+        "alarms": _alarms(stack),
+        "drained": all(status.drained for status in shards),
+        "shards": [
+            {
+                **{name: _json(value) for name, value in asdict(status).items()},
+                "waits_for": waits_for(status),
+            }
+            for status in shards
+        ],
+    }
+
+
+def _json(value: object) -> object:
+    """Return a position as text: it has more digits than a script's numbers hold."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _alarms(stack: Stack) -> dict[str, str]:
+    """Return each alarm's state by its name."""
+    client = boto3.client("cloudwatch", config=CLIENT_CONFIG, **stack.where)
+    try:
+        pages = client.get_paginator("describe_alarms").paginate(AlarmNames=stack.outputs["alarms"])
+        return {a["AlarmName"]: a["StateValue"] for page in pages for a in page["MetricAlarms"]}
+    except (BotoCoreError, ClientError) as error:
+        raise OperatingError(f"cannot read the alarms of {stack.name}: {error}") from error
+
+
+@click.command(help=__doc__)
+@stack_option
+@json_option
+@click.pass_obj
+def status(home: Path, stack: str, as_json: bool) -> None:
+    """Print the facts, then a row a shard."""
+    facts = facts_of(stacks.find(home, stack))
+    if as_json:
+        result_json(facts)
+        return
+    for key in ("endpoint", "region", "stream", "lake", "ledger_table", "function"):
+        result(f"{key:13} {facts[key]}")
+    states = facts["alarms"].items()
+    on = [name for name, state in states if state == "ALARM"]
+    result(f"{'alarms':13} {len(states)}, of which on: {', '.join(on) or 'none'}")
+    table = Table("shard", "committed", "lag", "state")
+    for shard in facts["shards"]:
+        state = shard["waits_for"].partition(": ")[2] or ("closed" if shard["closed"] else "at tip")
+        lag = f"{int(shard['lag_ms']) / 1000:.1f} s"
+        table.add_row(shard["shard"], shard["committed"] or "nothing yet", lag, state)
+    OUT.print(table)

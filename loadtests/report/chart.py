@@ -10,7 +10,7 @@ from loadtests.report.scales import Axis
 WIDTH: Final = 720
 HEIGHT: Final = 260
 LEFT: Final = 62
-RIGHT: Final = 18
+RIGHT: Final = 24
 TOP: Final = 14
 BOTTOM: Final = 34
 _INNER_WIDTH: Final = WIDTH - LEFT - RIGHT
@@ -143,7 +143,13 @@ def _grid(x: Axis, y: Axis) -> Markup:
     columns = (
         join(
             tag("line", x1=f"{at:.1f}", x2=f"{at:.1f}", y1=floor, y2=floor + 5),
-            tag("text", x.label(tick), x=f"{at:.1f}", y=floor + 20, text_anchor="middle"),
+            tag(
+                "text",
+                x.label(tick),
+                x=f"{min(at, WIDTH - RIGHT - 6):.1f}",
+                y=floor + 20,
+                text_anchor="middle",
+            ),
         )
         for tick in x.ticks
         for at in [_left(x, tick)]

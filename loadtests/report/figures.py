@@ -24,8 +24,8 @@ def throughput(latency: Latency, facts: Facts) -> Markup:
     per_second = 1_000 / latency.slice_ms
     series = (
         _over_time("readable in the lake", "stored", slices, lambda s: s.stored * per_second),
-        _over_time("intended", "intended", slices, lambda s: s.intended * per_second),
         _over_time("acknowledged", "sent", slices, lambda s: s.acknowledged * per_second),
+        _over_time("intended", "intended", slices, lambda s: s.intended * per_second),
     )
     highest = max(
         (value for each in series for _, value in each.points if value is not None), default=1.0

@@ -29,14 +29,14 @@ def page(verdict: Verdict, latency: Latency | None, evaluation: Evaluation, fact
         ),
         tag(
             "main",
-            sections.banner(verdict),
+            sections.banner(verdict, evaluation),
             sections.tiles(verdict, latency, facts),
-            _card("Objectives", sections.badge(evaluation.outcome), _objectives(evaluation)),
-            _charts(latency, evaluation, facts),
-            _card("Account", None, sections.account_section(verdict)),
-            _card("Where they break", None, examples)
+            _card("Where it broke", None, examples)
             if (examples := sections.examples_section(verdict))
             else None,
+            _charts(latency, evaluation, facts),
+            _card("Objectives", sections.badge(evaluation.outcome), _objectives(evaluation)),
+            _card("Account", None, sections.account_section(verdict)),
             _card("Lake and quarantine", None, sections.lake_section(verdict, facts)),
             _card("The run", None, sections.facts_section(facts)),
         ),

@@ -8,7 +8,7 @@ from loadtests.objectives import Evaluation, Judged, Outcome, quarantined_good
 from loadtests.report.chart import share_bar
 from loadtests.report.facts import Facts
 from loadtests.report.markup import Markup, join, table, tag
-from loadtests.report.scales import bytes_text, count_text, duration_text, ms_text
+from loadtests.report.scales import bytes_text, duration_text, ms_text
 from pipeline.audit.verdict import Account, Validity, Verdict, Violation
 
 _NOTHING: Final = "\N{EM DASH}"
@@ -22,6 +22,7 @@ _OUTCOMES: Final = {
     Outcome.NOT_MET: ("✗", "bad"),
     Outcome.UNKNOWN: ("?", "unsure"),
 }
+_RELATIONS: Final = {"<=": "≤", ">=": "≥"}
 _SAID: Final = {
     Violation.LOST: "lost",
     Violation.DUPLICATED: "duplicated",
@@ -34,8 +35,8 @@ _SAID: Final = {
 }
 
 
-def banner(verdict: Verdict) -> Markup:
-    """Return the verdict as the first thing that is read."""
+def banner(verdict: Verdict, evaluation: Evaluation) -> Markup:
+    """Return the verdict, and whether the objectives were met, as the first thing that is read."""
     sign, style = _SIGNS[verdict.validity]
     account = verdict.account
     equation = (
@@ -58,6 +59,7 @@ def banner(verdict: Verdict) -> Markup:
             tag("p", verdict.validity, class_="verdict"),
             tag("h2", headline(verdict)),
             tag("p", equation, class_="equation") if account.sent else None,
+            tag("p", "Objectives: ", badge(evaluation.outcome)) if evaluation.judged else None,
             *(tag("p", f"Unknown because: {reason}") for reason in verdict.reasons),
         ),
         class_=f"banner {style}",
@@ -82,14 +84,14 @@ def tiles(verdict: Verdict, latency: Latency | None, facts: Facts) -> Markup:
     account = verdict.account
     whole = latency.overall if latency else None
     rate = latency.send_rate if latency else None
-    planned = f"of {count_text(facts.planned_rate)}/s planned" if facts.planned_rate else ""
+    planned = f"of {facts.planned_rate:,.0f}/s planned" if facts.planned_rate else ""
     shown = (
-        ("Events sent", f"{account.sent:,}", f"{account.acknowledged:,} acknowledged"),
-        ("Rate", f"{count_text(rate)}/s" if rate is not None else _NOTHING, planned),
+        _tile("Events sent", account.sent, f"{account.acknowledged:,} acknowledged", verdict),
+        ("Rate", f"{rate:,.0f}/s" if rate is not None else _NOTHING, planned),
         ("Latency p50", ms_text(whole.p50_ms) if whole else _NOTHING, "from the intended send"),
         ("Latency p99", ms_text(whole.p99_ms) if whole else _NOTHING, "until the row is readable"),
         ("Longest", ms_text(whole.max_ms) if whole else _NOTHING, ""),
-        ("Quarantined", f"{account.quarantined:,}", f"{account.poison:,} sent as poison"),
+        _tile("Quarantined", account.quarantined, f"{account.poison:,} sent as poison", verdict),
     )
     return tag(
         "dl",
@@ -106,9 +108,16 @@ def tiles(verdict: Verdict, latency: Latency | None, facts: Facts) -> Markup:
     )
 
 
+def _tile(name: str, count: int, note: str, verdict: Verdict) -> tuple[str, str, str]:
+    """Return a count, or nothing where there is no account."""
+    return (name, f"{count:,}", note) if verdict.account.sent else (name, _NOTHING, "")
+
+
 def account_section(verdict: Verdict) -> Markup:
     """Return every fate with its count, and the equation they satisfy as a bar."""
     account = verdict.account
+    if not account.sent:
+        return tag("p", "No account could be made.", class_="quiet")
     fates = (
         ("stored", "stored", account.stored),
         ("quarantined", "warm", account.quarantined),
@@ -117,7 +126,7 @@ def account_section(verdict: Verdict) -> Markup:
         ("refused and absent", "intended", account.refused_absent),
     )
     return join(
-        share_bar(fates, title="Fates of the events that were sent") if account.sent else None,
+        share_bar(fates, title="Fates of the events that were sent"),
         table(("Fate", "Meaning", "Events"), _fate_rows(account), caption="Fates of events"),
         table(
             ("Violation", "Meaning", "Events"),
@@ -171,7 +180,7 @@ def objectives_section(evaluation: Evaluation) -> Markup:
             (
                 each.name,
                 badge(each.outcome),
-                f"{each.sign} {each.wanted:,g} {each.unit}",
+                f"{_RELATIONS[each.sign]} {each.wanted:,g} {each.unit}",
                 _measured(each),
             )
             for each in evaluation.judged

@@ -77,7 +77,7 @@ def test_the_page_says_valid_and_shows_every_part(
         "objective for p99: 10 s",
     ):
         assert said in text
-    assert "Where they break" not in text
+    assert "Where it broke" not in text
 
 
 def test_the_page_names_what_is_broken_and_where(
@@ -97,6 +97,8 @@ def test_the_page_of_an_unknown_verdict_says_why(
     assert "Nobody can say whether every event arrived." in text
     assert "Unknown because: history file web-0-1.parquet is missing" in text
     assert "Latency could not be measured" in text
+    assert "No account could be made." in text
+    assert "0 acknowledged" not in text
 
 
 def test_the_page_asks_the_network_for_nothing(

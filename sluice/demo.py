@@ -1,7 +1,154 @@
-"""x."""
+"""The whole story on this machine: events in, a poison record, a killed worker, and the proof."""
+
+import contextlib
+import os
+import signal
+import time
+import webbrowser
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 import rich_click as click
+from rich.panel import Panel
+
+from infra.local import supervisor
+from loadtests.plan import Plan
+from loadtests.report.facts import Happening
+from pipeline.environment import wall_clock_ms
+from pipeline.errors import UserError
+from pipeline.functions import worker_for
+from sluice import stack as stacks
+from sluice.accounting import conclude
+from sluice.console import ERR, progress, result, say
+from sluice.down import stop_local
+from sluice.load import plan_for, send
+from sluice.stack import Stack
+from sluice.up import bring_up
+
+STACK: Final = "demo"
+DURATION_SECONDS: Final = 20.0
+RATE: Final = 2_000.0
+POISON_EVENTS: Final = 3
+POISON_RECORD: Final = b"\xff\xfenot an event at all"
+POISON_AT: Final = 0.35
+KILL_AT: Final = 0.55
+QUERIES: Final = (
+    "SELECT carrier_name, count(*) AS flights, round(avg(departure_delay_minutes), 1) AS delay "
+    "FROM departures GROUP BY ALL ORDER BY flights DESC LIMIT 5",
+    "SELECT action, count(*) AS times, round(avg(duration_ms)) AS ms "
+    "FROM actions GROUP BY ALL ORDER BY times DESC",
+    "SELECT reason, field, detail, shard, position FROM quarantine ORDER BY arrival_time",
+)
+
+
+@dataclass(kw_only=True)
+class Trouble:
+    """What the demo does to its own stack, once each, and when."""
+
+    stack: Stack
+    aws: supervisor.LocalAws
+    happenings: list[Happening] = field(default_factory=list)
+    poisoned: bool = False
+    killed: bool = False
+
+    def make(self, share: float) -> None:
+        """Make the trouble that is due when this share of the load is sent."""
+        if share >= POISON_AT and not self.poisoned:
+            self._poison()
+        if share >= KILL_AT and not self.killed:
+            self._kill()
+
+    def _poison(self) -> None:
+        """Put bytes on the stream that nothing can read."""
+        self.poisoned = True
+        stream = self.stack.environment.settings.stream
+        self.stack.environment.kinesis.put_record(
+            StreamName=stream, PartitionKey="poison", Data=POISON_RECORD
+        )
+        self._note("a record that no parser can read is on the stream")
+
+    def _kill(self) -> None:
+        """Kill the function's process while it has a batch in its hands; else try again soon."""
+        busy = next((s for s in worker_for(self.stack.environment).pending() if s.open), None)
+        if busy is None:
+            return
+        self.killed = True
+        for pid in self.aws.worker_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._note(f"the function's process is killed in the middle of a batch of {busy.shard}")
+
+    def _note(self, text: str) -> None:
+        self.happenings.append(Happening(at_ms=wall_clock_ms(), text=text))
+        ERR.print(f"[bold red]![/] {text}")
+
+
+def load_plan(stack: Stack, events: int | None, seconds: float | None, rate: float) -> Plan:
+    """Return the demo's plan: real departures, web actions, changes of planes, and poison."""
+    if events is not None and seconds is not None:
+        raise UserError("give --events or --duration, not both")
+    if events is None and seconds is None:
+        seconds = DURATION_SECONDS
+    return plan_for(
+        stack, events=events, seconds=seconds, rate=rate, web_users=10, poison=POISON_EVENTS
+    )
+
+
+def tell(stack: Stack, load: Path, *, kept: bool) -> None:
+    """Say where everything is, with three questions to paste."""
+    where = [
+        f"report    {load / 'report.html'}",
+        f"lake      {load / 'lake'}   (Parquet, a folder a table)",
+        f"history   {load / 'history'}",
+        f"logs      {stack.folder}",
+    ]
+    if kept:
+        where.append(f"running   {stack.endpoint}   (sluice status --stack {STACK})")
+    result("\n".join(where))
+    result("\nAsk the lake, for example:")
+    for sql in QUERIES:
+        result(f'  ./dev sluice query --lake {load / "lake"} "{sql}"')
 
 
 @click.command(help=__doc__)
-def demo() -> None: ...
+@click.option("--events", type=int, help="Number of events.")
+@click.option("--duration", type=float, help=f"Seconds of load; {DURATION_SECONDS:.0f} if neither.")
+@click.option("--rate", type=float, default=RATE, show_default=True, help="Events a second.")
+@click.option("--open", "open_report", is_flag=True, help="Open the report in a browser.")
+@click.option("--keep", is_flag=True, help="Leave the stack running.")
+@click.pass_obj
+def demo(
+    home: Path,
+    events: int | None,
+    duration: float | None,
+    rate: float,
+    open_report: bool,
+    keep: bool,
+) -> int:
+    """Provision, load, break, verify, report; exit 0 when every event is accounted for."""
+    folder = stacks.folder_of(home, STACK)
+    if supervisor.running(folder):
+        raise UserError(f"an earlier demo is still running; stop it: sluice down --stack {STACK}")
+    began = time.monotonic()
+    ERR.print(Panel("Sluice: events in, rows out, everything accounted for", expand=False))
+    try:
+        stack = bring_up(home, STACK, {"shard_count": "2"}, None)
+        aws = supervisor.running(folder)
+        assert aws is not None
+        plan = load_plan(stack, events, duration, rate)
+        load = stack.loads / plan.run
+        trouble = Trouble(stack=stack, aws=aws)
+        with progress() as bars:
+            send(plan, load, bars=bars, while_running=trouble.make)
+        evaluation, paths = conclude(stack, load, happenings=tuple(trouble.happenings))
+    except BaseException:
+        stop_local(folder)
+        raise
+    if not keep:
+        stop_local(folder)
+    tell(stack, load, kept=keep)
+    say(f"done in {time.monotonic() - began:.0f} s")
+    if open_report:
+        webbrowser.open(paths.html.as_uri())
+    return evaluation.exit_code

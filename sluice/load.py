@@ -1,20 +1,22 @@
 """Send a load of real departures and web actions, then account for every event of it."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
+from rich.progress import Progress as Bars
 
 from loadtests import run as loads
 from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
 from pipeline.errors import UserError
 from sluice import stack as stacks
+from sluice.accounting import conclude
 from sluice.console import progress, say
 from sluice.options import stack_option
 from sluice.stack import Stack
-from sluice.verify import conclude
 
 LIVE_SECONDS: Final = 0.25
 DURATION_SECONDS: Final = 30.0
@@ -49,6 +51,26 @@ def note_of(now: LoadProgress, seconds: float) -> str:
     )
 
 
+def send(
+    plan: Plan, folder: Path, *, bars: Bars, while_running: Callable[[float], None] | None = None
+) -> LoadProgress:
+    """Run a load to its end with a live line; `while_running` hears the share that is sent.
+
+    Raises OperatingError when a process of the load fails; none is left behind in any case.
+    """
+    task = bars.add_task("load", total=plan.events, note="starting")
+    with loads.start(plan, folder) as running:
+        began = time.monotonic()
+        while running.pause(LIVE_SECONDS):
+            now = running.progress()
+            bars.update(task, completed=now.sent, note=note_of(now, time.monotonic() - began))
+            if while_running is not None:
+                while_running(now.sent / plan.events)
+        done = running.wait()
+    bars.update(task, completed=done.sent, note=note_of(done, time.monotonic() - began))
+    return done
+
+
 @click.command(help=__doc__)
 @stack_option
 @click.option("--rate", type=float, default=2_000, show_default=True, help="Events a second.")
@@ -75,16 +97,10 @@ def load(home: Path, stack: str, verify: bool, objectives: Path | None, **wanted
     found = stacks.find(home, stack)
     plan = plan_for(found, seconds=seconds, **wanted)
     folder = found.loads / plan.run
-    with progress() as bars, loads.start(plan, folder) as running:
-        task = bars.add_task("load", total=plan.events, note="starting")
-        began = time.monotonic()
-        while running.pause(LIVE_SECONDS):
-            now = running.progress()
-            note = note_of(now, time.monotonic() - began)
-            bars.update(task, completed=now.sent, note=note)
-        done = running.wait()
-        bars.update(task, completed=done.sent, note=note_of(done, time.monotonic() - began))
+    with progress() as bars:
+        send(plan, folder, bars=bars)
     if not verify:
         say(f"history in {folder}; next: sluice verify --stack {stack}")
         return 0
-    return conclude(found, folder, objectives=objectives)
+    evaluation, _ = conclude(found, folder, objectives=objectives)
+    return evaluation.exit_code

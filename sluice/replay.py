@@ -1,7 +1,104 @@
-"""x."""
+"""Send quarantined events again after a fix; what the lake has already is left out."""
+
+import secrets
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Final
 
 import rich_click as click
+from rich.progress import Progress
+
+from pipeline.domain.contracts import CONTRACTS
+from pipeline.environment import wall_clock_ms
+from pipeline.errors import Refused
+from pipeline.ledger.claims import Claim, Claims, ClaimState
+from pipeline.replay import Quarantined, read_quarantine, send_again, stored_ids
+from pipeline.sinks.lake_reader import copy_lake
+from sluice import stack as stacks
+from sluice.console import progress, result, say
+from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
+from sluice.options import stack_option
+from sluice.stack import Stack
+
+CLAIM_MS: Final = 15 * 60_000
+"""How long one replay may take with a file; past it, another may take the claim over."""
+
+
+def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Counter[str]:
+    """Send again the rows of these reasons, all reasons if empty, and wait until they are judged.
+
+    Returns counts by fate: sent, stored already, claimed by others, without bytes. Raises
+    OperatingError when the stream, the ledger or the lake does not answer; run it again then.
+    """
+    task = bars.add_task("replay", total=None, note="waiting for what is under way")
+    _drain(stack)
+    with tempfile.TemporaryDirectory(prefix="sluice-replay-") as folder:
+        lake = Path(folder)
+        copy_lake(stack.environment.s3, stack.environment.settings.lake_bucket, lake)
+        rows, without_bytes = read_quarantine(lake)
+        wanted = [row for row in rows if not reasons or row.reason in reasons]
+        ids = frozenset(row.event_id for row in wanted if row.event_id)
+        stored = stored_ids(lake, CONTRACTS, ids)
+    bars.update(task, total=len(wanted), note="sending")
+    fates = Counter({"without bytes": without_bytes})
+    claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
+    sent: list[Claim] = []
+    ordered = sorted(wanted, key=lambda row: (row.file, row.reason))
+    for (file, reason), group in groupby(ordered, key=lambda row: (row.file, row.reason)):
+        chosen = list(group)
+        claim = Claim(
+            file=file,
+            reason=reason,
+            state=ClaimState.CLAIMED,
+            token=secrets.token_hex(16),
+            deadline_ms=wall_clock_ms() + CLAIM_MS,
+        )
+        try:
+            claims.take(claim, now_ms=wall_clock_ms())
+        except Refused:
+            fates["replayed before"] += len(chosen)
+            continue
+        fates += _send(stack, chosen, stored)
+        claims.advance(replace(claim, state=ClaimState.SENT))
+        sent.append(claim)
+        bars.advance(task, len(chosen))
+    bars.update(task, note="waiting for the verdict of the core")
+    _drain(stack)
+    for claim in sent:
+        claims.advance(replace(claim, state=ClaimState.DONE))
+    bars.update(task, total=len(wanted), completed=len(wanted), note="done")
+    return fates
+
+
+def _send(stack: Stack, rows: list[Quarantined], stored: frozenset[str]) -> Counter[str]:
+    """Send rows in their order but for those that the lake has."""
+    fates: Counter[str] = Counter()
+    for row in rows:
+        if row.event_id in stored:
+            fates["stored already"] += 1
+        else:
+            send_again(stack.environment.kinesis, stack.environment.settings.stream, row)
+            fates["sent again"] += 1
+    return fates
+
+
+def _drain(stack: Stack) -> None:
+    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
 
 
 @click.command(help=__doc__)
-def replay() -> None: ...
+@stack_option
+@click.option("--reason", "reasons", multiple=True, help="Only rows of this reason; repeatable.")
+@click.pass_obj
+def replay(home: Path, stack: str, reasons: tuple[str, ...]) -> None:
+    """Replay, then say what became of the rows."""
+    found = stacks.find(home, stack)
+    with progress() as bars:
+        fates = replay_stack(found, frozenset(reasons), bars=bars)
+    for fate, count in sorted(fates.items()):
+        if count:
+            result(f"{fate:16} {count:,}")
+    say(f"what still breaks its contract is in quarantine again: sluice verify --stack {stack}")

@@ -1,0 +1,89 @@
+"""Replay: quarantined rows, sent again as they were, for the core to judge anew (T23, T24)."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.core.contract import Contract
+from pipeline.errors import OutcomeUnknown
+from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+PARTITION_KEY_CHARACTERS_MAX: Final = 256
+"""Kinesis API reference, PutRecord."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """One row of quarantine that can be sent again; `file` is its path below the lake."""
+
+    file: str
+    reason: str
+    event_id: str | None
+    partition_key: str
+    raw: bytes
+
+
+def read_quarantine(lake: Path) -> tuple[list[Quarantined], int]:
+    """Return the rows of a local copy of the lake that hold bytes, and how many hold none.
+
+    A row without bytes stands for records that nobody could give back: nothing can be sent again.
+    """
+    rows: list[Quarantined] = []
+    without_bytes = 0
+    for path in sorted((lake / QUARANTINE_TABLE).rglob("*.parquet")):
+        columns = ["reason", "event_id", "partition_key", "raw"]
+        for row in pq.read_table(path, columns=columns, partitioning=None).to_pylist():
+            if row["raw"]:
+                rows.append(Quarantined(file=path.relative_to(lake).as_posix(), **row))
+            else:
+                without_bytes += 1
+    return rows, without_bytes
+
+
+def stored_ids(lake: Path, contracts: Iterable[Contract], ids: frozenset[str]) -> frozenset[str]:
+    """Return which of the ids a local copy of the lake holds."""
+    found: set[str] = set()
+    for contract in contracts:
+        files = [str(path) for path in sorted((lake / contract.table).rglob("*.parquet"))]
+        if files and ids:
+            column = ds.dataset(files, format="parquet").to_table(
+                columns=[contract.id_field],
+                filter=ds.field(contract.id_field).isin(sorted(ids)),
+            )
+            found.update(column.column(contract.id_field).to_pylist())
+    return frozenset(found)
+
+
+def address(partition_key: str) -> Mapping[str, str]:
+    """Return where a replayed record goes: to the shards of its first time, marked as a replay.
+
+    The hash key is that of the row's own partition key, so that the ids of its shard and of all its
+    ancestors are known there (T16, T17).
+    """
+    own = partition_key.removeprefix(REPLAY_KEY_PREFIX)
+    digest = hashlib.md5(own.encode(), usedforsecurity=False).digest()
+    return {
+        "PartitionKey": (REPLAY_KEY_PREFIX + own)[:PARTITION_KEY_CHARACTERS_MAX],
+        "ExplicitHashKey": str(int.from_bytes(digest, "big")),
+    }
+
+
+def send_again(client: "KinesisClient", stream: str, row: Quarantined) -> None:
+    """Put one row on the stream again.
+
+    Raises OutcomeUnknown without a certain answer: the claim then stays, and a later replay looks
+    the id up before it sends the row once more.
+    """
+    try:
+        client.put_record(StreamName=stream, Data=row.raw, **address(row.partition_key))
+    except (BotoCoreError, ClientError) as error:
+        raise OutcomeUnknown(f"no certain answer to a replayed record: {error}") from error

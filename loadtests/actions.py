@@ -4,8 +4,6 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pyarrow import csv
-
 from loadtests import flights
 from loadtests.scripts import event_id
 
@@ -17,25 +15,13 @@ _USER_AGENTS: Final = (
 )
 
 
-def carriers() -> list[str]:
-    """Return the codes of the 16 carriers that flew from New York in 2013."""
-    table = csv.read_csv(flights.folder() / "airlines.csv")
-    return [str(code) for code in table["carrier"].to_pylist()]
-
-
-def airports() -> list[str]:
-    """Return the codes of the airports one may look for."""
-    table = csv.read_csv(flights.folder() / "airports.csv")
-    return [str(code) for code in table["faa"].to_pylist()]
-
-
 class Visitor:
     """One Locust user's visitor; the same seed acts the same."""
 
     def __init__(self, *, run: str, producer: str, number: int) -> None:
         self._run, self._producer, self._name = run, producer, f"visitor-{number}"
         self._random = random.Random(f"{run}/{producer}/{number}")
-        self._carriers, self._airports = carriers(), airports()
+        self._carriers, self._airports = flights.carriers(), flights.airports()
         self._sessions = 0
         self._steps: Iterator[dict[str, Any]] = iter(())
 

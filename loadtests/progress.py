@@ -59,6 +59,7 @@ class ProgressFile:
     """The lines of one process."""
 
     def __init__(self, load: Path, part: str) -> None:
+        self.part = part
         self._path = load / FOLDER / f"{part}.jsonl"
 
     def append(self, progress: Progress) -> None:

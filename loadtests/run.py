@@ -126,10 +126,10 @@ class Load:
     def _raise_if_failed(self) -> None:
         for name, process in self._processes.items():
             if process.poll():
-                last = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+                log = self._log(name).read_text(encoding="utf-8", errors="replace").strip()
                 raise OperatingError(
                     f"process {name} of the load ended with {process.returncode}:"
-                    f" {last[-1] if last else 'no output'}; see {self._log(name)}",
+                    f" {log.rpartition(chr(10))[2] or 'no output'}; see {self._log(name)}",
                     retryable=False,
                 )
 

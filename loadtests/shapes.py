@@ -28,7 +28,7 @@ class Shape:
     @property
     def events(self) -> int:
         """Return how many events the whole shape holds."""
-        return max(1, round((self.rate_first + self.rate_last) / 2 * self.seconds))
+        return max(1, round(self._area))
 
     def rate(self, at: float) -> float:
         """Return the rate, in events/s, `at` seconds after the start; 0 outside the shape."""
@@ -54,7 +54,7 @@ class Shape:
 
     def scaled(self, events: int) -> Self:
         """Return the same shape over the same time for another number of events."""
-        share = events / self.events
+        share = events / self._area
         return type(self)(
             rate_first=self.rate_first * share,
             rate_last=self.rate_last * share,
@@ -64,6 +64,10 @@ class Shape:
     def users(self, at: float, users_max: int) -> int:
         """Return how many users make the rate `at` seconds after the start; at least one."""
         return max(1, ceil(users_max * self.rate(at) / max(self.rate_first, self.rate_last)))
+
+    @property
+    def _area(self) -> float:
+        return (self.rate_first + self.rate_last) / 2 * self.seconds
 
     @property
     def _slope(self) -> float:

@@ -78,7 +78,7 @@ def _set_up(environment: Environment, **_: object) -> None:
     sending.start_us = int(line)
     _sending.append(sending)
     gevent.spawn(_report, sending, progress)
-    gevent.spawn(_stop_with_parent, environment, sending)
+    gevent.spawn(_quit_in_time, environment, sending)
 
 
 def _finish(environment: Environment, **_: object) -> None:
@@ -96,10 +96,14 @@ def _report(sending: Sending, progress: ProgressFile) -> None:
         gevent.sleep(PROGRESS_SECONDS)
 
 
-def _stop_with_parent(environment: Environment, sending: Sending) -> None:
-    """End the run when standard input closes: the parent asks for it, or is gone."""
-    select([sys.stdin], [], [])
-    sending.stopping = True
+def _quit_in_time(environment: Environment, sending: Sending) -> None:
+    """End the run once all is sent, or when standard input closes: the parent says so, or is gone.
+
+    Locust asks the shape for the end only once a second.
+    """
+    while not sending.finished and not sending.stopping:
+        closed, _, _ = select([sys.stdin], [], [], TICK_SECONDS)
+        sending.stopping = bool(closed)
     if environment.runner:
         environment.runner.quit()
 

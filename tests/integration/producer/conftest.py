@@ -1,0 +1,86 @@
+"""A real local AWS with a stream, read back event by event."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from infra.local import supervisor
+from infra.local.supervisor import LocalAws
+from pipeline.core.aggregate import deaggregate
+from pipeline.core.payload import decompress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A stream of the local AWS; `where` is what a boto3 client needs to reach it."""
+
+    name: str
+    where: dict[str, str]
+    kinesis: Any
+
+    def split_first_shard(self) -> None:
+        shard = self.kinesis.list_shards(StreamName=self.name)["Shards"][0]
+        bounds = [int(key) for key in shard["HashKeyRange"].values()]
+        self.kinesis.split_shard(
+            StreamName=self.name,
+            ShardToSplit=shard["ShardId"],
+            NewStartingHashKey=str(sum(bounds) // 2),
+        )
+
+    def lines(self) -> dict[str, list[bytes]]:
+        """Return the events of each shard, in the order of their records."""
+        shards = self.kinesis.list_shards(StreamName=self.name)["Shards"]
+        return {shard["ShardId"]: list(self._read(shard["ShardId"])) for shard in shards}
+
+    def outputs(self, folder: Path) -> Path:
+        path = folder / "outputs.json"
+        outputs = {
+            "stream_name": self.name,
+            "region": self.where["region_name"],
+            "endpoint": self.where["endpoint_url"],
+        }
+        path.write_text(json.dumps(outputs), encoding="utf-8")
+        return path
+
+    def _read(self, shard: str) -> Iterator[bytes]:
+        iterator = self.kinesis.get_shard_iterator(
+            StreamName=self.name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while iterator:
+            page = self.kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+            for record in page["Records"]:
+                for inner in deaggregate(record["Data"], record["PartitionKey"]):
+                    yield from decompress(inner.payload, bytes_max=1 << 24).split(b"\n")
+            if not page["Records"] and not page["MillisBehindLatest"]:
+                return
+            iterator = page.get("NextShardIterator")
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    folder = tmp_path_factory.mktemp("aws")
+    yield supervisor.start(folder)
+    supervisor.stop(folder)
+
+
+@pytest.fixture
+def stream(aws: LocalAws) -> Iterator[Stream]:
+    where = {
+        "endpoint_url": aws.endpoint,
+        "region_name": aws.region,
+        "aws_access_key_id": aws.access_key_id,
+        "aws_secret_access_key": aws.secret_access_key,
+    }
+    kinesis = boto3.session.Session().client("kinesis", **where)  # type: ignore[call-overload]
+    name = f"stream-{uuid4().hex[:8]}"
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    yield Stream(name=name, where=where, kinesis=kinesis)
+    kinesis.delete_stream(StreamName=name)
+    kinesis.close()

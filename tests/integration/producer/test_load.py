@@ -1,0 +1,124 @@
+"""A whole load by real Locust processes: what the history says is what the stream holds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from loadtests import run
+from loadtests.plan import Plan
+from loadtests.progress import State
+from pipeline.audit.checksum import checksum
+from pipeline.audit.history import HISTORY_SCHEMA
+from pipeline.domain.contracts import CONTRACTS
+from pipeline.errors import UserError
+
+BY_TABLE = {contract.table: contract for contract in CONTRACTS}
+
+
+def history(load: Path) -> list[dict[str, Any]]:
+    files = list((load / "history").glob("*.parquet"))
+    return pa.concat_tables(pq.read_table(f, schema=HISTORY_SCHEMA) for f in files).to_pylist()
+
+
+def ids_in(lines: Iterable[bytes]) -> list[str]:
+    return [line.split(b'"id":"', 1)[1].split(b'"', 1)[0].decode() for line in lines]
+
+
+def start_by_hand(stream: Any, load: Path) -> subprocess.Popen[bytes]:
+    """Start a load of two minutes from the command line, and wait until it sends."""
+    command = [sys.executable, "-m", "loadtests", "--load-dir", str(load), "--run", "r"]
+    command += ["--outputs", str(stream.outputs(load.parent)), "--rate", "500", "--duration", "120"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["acknowledged"] > 0:
+            break
+    return process
+
+
+def test_a_load_accounts_for_every_event_that_it_put_into_the_stream(
+    stream: Any, tmp_path: Path
+) -> None:
+    plan = Plan.of(
+        run="run1",
+        stream_name=stream.name,
+        where=stream.where,
+        shape="ramp",
+        rate=2_000,
+        events=4_000,
+        producers=2,
+        web_users=4,
+        poison=4,
+    )
+    with run.start(plan, tmp_path / "load") as load:
+        done = load.wait(60)
+    assert (done.state, done.sent, done.acknowledged) == (State.FINISHED, 4_000, 4_000)
+    rows = {row["id"]: row for row in history(load.folder)}
+    lines = [line for lines in stream.lines().values() for line in lines]
+    assert sorted(ids_in(lines)) == sorted(rows)
+    assert sum(row["poison"] for row in rows.values()) == 4
+    assert {row["table"] for row in rows.values()} == set(BY_TABLE)
+    for line, event_id in zip(lines, ids_in(lines), strict=True):
+        row = rows[event_id]
+        assert row["intended_us"] <= row["sent_us"] <= row["answered_us"]
+        if not row["poison"]:
+            event = json.loads(line)
+            contract = BY_TABLE[row["table"]]
+            assert checksum(event, contract) == row["checksum"]
+            assert event[contract.key_field] == row["key"]
+            assert event["event_time"] == row["intended_us"] // 1_000
+    note = json.loads((load.folder / run.LOAD_FILE).read_text(encoding="utf-8"))
+    assert (note["run"], note["sent"], note["state"]) == ("run1", 4_000, "finished")
+    assert note["started_us"] == min(row["intended_us"] for row in rows.values())
+    assert sum(producer["events"] for producer in note["producers"]) == 4_000
+    with pytest.raises(UserError, match="holds a load already"):
+        run.start(plan, tmp_path / "load")
+
+
+def test_ctrl_c_leaves_a_complete_history_and_no_process(stream: Any, tmp_path: Path) -> None:
+    process = start_by_hand(stream, tmp_path / "load")
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    rows = history(tmp_path / "load")
+    lines = [line for lines in stream.lines().values() for line in lines]
+    assert sorted(ids_in(lines)) == sorted(
+        row["id"] for row in rows if row["answer"] == "acknowledged"
+    )
+    note = json.loads((tmp_path / "load" / run.LOAD_FILE).read_text(encoding="utf-8"))
+    assert (note["state"], note["sent"]) == ("stopped", len(rows))
+
+
+def test_a_load_ends_by_itself_when_whoever_started_it_is_killed(
+    stream: Any, tmp_path: Path
+) -> None:
+    process = start_by_hand(stream, tmp_path / "load")
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=10)
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert history(tmp_path / "load")
+
+
+def test_a_load_that_cannot_start_says_why_and_leaves_nothing(stream: Any, tmp_path: Path) -> None:
+    outputs = stream.outputs(tmp_path)
+    outputs.write_text(json.dumps({"stream_name": "s", "region": "nowhere at all"}))
+    command = [sys.executable, "-m", "loadtests", "--load-dir", str(tmp_path / "load")]
+    command += ["--run", "r", "--outputs", str(outputs), "--rate", "10", "--events", "10"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "nowhere at all" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -256,10 +256,10 @@ def locate(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[st
 
 
 def locate_sent(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, Place]:
-    """Return what the history says of ids: table, producer, sequence and the intended time."""
+    """Return what the history says of ids: table, producer, sequence and when it was due."""
     found = connection.execute(
         """SELECT id, any_value("table"), any_value('sent by ' || producer || ' as sequence '
-            || sequence || ', intended at ' || intended_us || ' us')
+            || sequence || ', due at ' || make_timestamp(intended_us) || ' UTC')
         FROM history WHERE id IN (SELECT unnest($ids)) GROUP BY id""",
         {"ids": list(ids)},
     ).fetchall()

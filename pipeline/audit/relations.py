@@ -21,12 +21,14 @@ class Inputs:
     `lake` maps a table to its files, whose paths end in `<shard>-<first>.parquet`. `replayed` are
     the ids that `sluice replay` sent again: such an id may be in quarantine and in the lake, and
     late in its order. `sends_expected` is how many rows the history should have, if that is known.
+    Files are named relative to `lake_root` where the verdict names them.
     """
 
     run: str
     history: tuple[Path, ...]
     lake: Mapping[str, tuple[Path, ...]]
     quarantine: tuple[Path, ...]
+    lake_root: Path | None = None
     replayed: frozenset[str] = frozenset()
     sends_expected: int | None = None
     incomplete: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ def find_inputs(
         history=histories,
         lake=tables,
         quarantine=quarantine,
+        lake_root=lake,
         replayed=replayed,
         sends_expected=sends_expected,
         incomplete=(*incomplete, *found),

@@ -58,7 +58,7 @@ def verify(
     if expected is not None and verdict.account.sends != expected:
         sends = verdict.account.sends
         reasons.append(f"the history holds {sends} sends of the {expected} that the load counted")
-    return _conclude(verdict, reasons)
+    return _conclude(_relative(verdict, inputs.lake_root), reasons)
 
 
 def judge(
@@ -140,6 +140,17 @@ def _conclude(verdict: Verdict, reasons: Sequence[str]) -> Verdict:
     else:
         validity = Validity.VALID
     return replace(verdict, validity=validity, reasons=all_reasons)
+
+
+def _relative(verdict: Verdict, root: Path | None) -> Verdict:
+    """Return the verdict with files named as the lake names them, not their local copies."""
+    if root is None:
+        return verdict
+    examples = (
+        replace(each, file=each.file.replace(f"{root}/", "")) if each.file else each
+        for each in verdict.examples
+    )
+    return replace(verdict, examples=tuple(examples))
 
 
 def _uncovered(inputs: Inputs, contracts: Sequence[Contract]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Verify a synthetic run of N events and print seconds and peak resident memory.
+"""Verify a synthetic run of N events, measure its latency, print seconds and peak memory.
 
     python tests/performance/bench_verify.py --events 10000000
 
@@ -17,9 +17,11 @@ from pathlib import Path
 
 import duckdb
 
+from loadtests.latency import measure
 from pipeline.audit.relations import checksum_sql, find_inputs
 from pipeline.audit.verify import verify
 from pipeline.domain.contracts import CONTRACTS, DEPARTURES
+from pipeline.sinks.lake_reader import Publication
 
 RUN = "20260101-bench"
 EVENTS_PER_FILE = 50_000
@@ -86,10 +88,21 @@ def main() -> None:
         started = time.perf_counter()
         verdict = verify(inputs, CONTRACTS, spill=spill, memory_mb=arguments.memory_mb)
         seconds = time.perf_counter() - started
+        verify_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        publications = (
+            Publication(shard=shard, first=first, published_ms=1_800_000_000_000)
+            for path in inputs.lake["departures"]
+            for shard, _, first in [path.stem.rpartition("-")]
+        )
+        started = time.perf_counter()
+        measure(inputs, CONTRACTS, publications, spill=spill, memory_mb=arguments.memory_mb)
+        latency_seconds = time.perf_counter() - started
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures = {
             "events": arguments.events,
             "seconds": round(seconds, 1),
+            "verify_rss_mb": round(verify_mb),
+            "latency_seconds": round(latency_seconds, 1),
             "peak_rss_mb": round(peak_mb),
             "memory_limit_mb": arguments.memory_mb,
             "files": len(inputs.lake["departures"]),

@@ -34,7 +34,7 @@ def test_an_acknowledged_event_that_is_nowhere_is_lost(run: Run) -> None:
     assert violations(verdict) == {Violation.LOST: 1}
     (example,) = verdict.examples
     assert (example.id, example.kind) == (run.event_id(4), Violation.LOST)
-    assert "sent by p0 as sequence 4" in example.detail
+    assert example.detail == "sent by p0 as sequence 4, due at 2023-11-14 22:13:20.004 UTC"
 
 
 def test_an_unanswered_event_that_is_nowhere_is_indeterminate_not_lost(run: Run) -> None:

@@ -116,7 +116,10 @@ def test_a_copy_in_another_partition_is_found_and_named(
     verdict = judged()
     assert verdict.validity is Validity.INVALID
     assert verdict.violations[Violation.DUPLICATED] == 1
-    assert "dt=2020-01-01/hour=00/shardId-002-9.parquet" in (verdict.examples[0].file or "")
+    assert verdict.examples[0].file == (
+        "actions/dt=2020-01-01/hour=00/shardId-002-9.parquet, "
+        "actions/dt=2026-09-21/hour=13/shardId-001-1.parquet"
+    )
 
 
 def test_a_value_changed_in_a_column_is_altered(

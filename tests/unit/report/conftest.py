@@ -115,7 +115,7 @@ def invalid(valid: Verdict) -> Verdict:
                 kind=Violation.LOST,
                 id="20261124-130500-departures-0-000000000042",
                 table="departures",
-                detail="sent by departures-0 as sequence 42, intended at 1790000000042000 us",
+                detail="sent by departures-0 as sequence 42, due at 2026-09-21 14:13:20.042 UTC",
             ),
             Example(
                 kind=Violation.DUPLICATED,

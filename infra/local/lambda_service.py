@@ -32,6 +32,7 @@ UNSUPPORTED: dict[str, Any] = {"TumblingWindowInSeconds": 0, "ParallelizationFac
 _create_esm = lambda_svc._create_esm
 _update_esm = lambda_svc._update_esm
 _worker_invoke = lambda_runtime.Worker.invoke
+_worker_script = lambda_runtime._PYTHON_WORKER_SCRIPT
 
 _HANDLER_ERROR = "__handler_error__"
 _ERROR_LINE = '"status": "error", "error": str(e), "trace": traceback.format_exc()}'
@@ -92,7 +93,7 @@ def install() -> None:
     lambda_svc._update_esm = update_mapping
     lambda_svc._poll_kinesis = poll_kinesis
     lambda_runtime.Worker.invoke = invoke
-    lambda_runtime._PYTHON_WORKER_SCRIPT = worker_script(lambda_runtime._PYTHON_WORKER_SCRIPT)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = worker_script(_worker_script)
 
 
 def worker_script(script: str) -> str:

@@ -25,6 +25,8 @@ VERSION = "1.5.33"
 HOST = "127.0.0.1"
 FREE_BYTES_MIN = 256 * 1024 * 1024
 EXIT_USER_ERROR = 2
+LISTENING = "listening"
+"""A file in the data folder: it is this emulator that has the port, not a stranger."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_USER_ERROR
     if options.parent is not None:
         lifeline.follow(options.parent)
+    (options.data / LISTENING).touch()
     configure(port=options.port, data=options.data, enforce_iam=options.enforce_iam)
     asyncio.run(_serve(listener))
     return 0

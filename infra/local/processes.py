@@ -104,7 +104,7 @@ def _from_proc(name: str) -> _Row | None:
 def _from_ps() -> list[_Row]:
     """Ask `ps` where there is no /proc (macOS)."""
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat=,lstart=,command="],
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,lstart=,command="],
         capture_output=True,
         text=True,
         check=True,

@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.local import processes
+from infra.local.launcher import HOST, LISTENING
 from infra.local.processes import Process
 from pipeline.errors import UserError
 
-HOST = "127.0.0.1"
 REGION = "us-east-1"
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 10.0
@@ -190,7 +190,11 @@ class Supervisor:
     def _ready(self) -> bool:
         """Wait until the emulator answers; return whether it does."""
         address = self._endpoint.removeprefix("http://")
+        listening = self._state_dir / "emulator" / LISTENING
         while self._emulator.poll() is None:
+            if not listening.exists():
+                time.sleep(0.02)
+                continue
             connection = http.client.HTTPConnection(address, timeout=5)
             try:
                 connection.request("GET", "/_ministack/health")

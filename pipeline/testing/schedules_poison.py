@@ -29,12 +29,12 @@ def poison_anywhere_in_a_batch() -> None:
 def a_long_batch_recovers_its_pace() -> None:
     """10: after poison first of many the range doubles again (protocol.md, 2)."""
     simulation = Simulation()
-    records = simulation.stream.put(simulation.shard, "kill", *(f"e{n}" for n in range(200)))
+    records = simulation.stream.put(simulation.shard, "kill", *(f"e{n}" for n in range(60)))
     simulation.account.may_be_masked.add(records[0].position)
     insist(simulation, records, ScriptedCore())
     simulation.settle()
-    if len(simulation.ledger.commits) > 12:
-        raise Violation(f"{len(simulation.ledger.commits)} commits for one poison in 201 records")
+    if len(simulation.ledger.commits) > 10:
+        raise Violation(f"{len(simulation.ledger.commits)} commits for one poison in 61 records")
 
 
 def two_that_kill_only_together() -> None:

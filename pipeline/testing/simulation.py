@@ -135,6 +135,7 @@ class Run:
         """End the process here, without a word."""
         self.killed = True
         self._next, self._group = None, None
+        self._steps.close()
 
     def _fail(self, error: Exception) -> None:
         self._group, self._answers = None, []

@@ -12,7 +12,13 @@ from pipeline.ledger import attempt, gaps, isolation, lineage, memory, protocol
 from pipeline.ledger.effects import MarkPublished, Recall, Remember
 from pipeline.ledger.seams import WarmSet, World
 from pipeline.ledger.steps import Effect, Steps, ask
-from pipeline.testing import schedules, schedules_poison, schedules_shards, simulation
+from pipeline.testing import (
+    schedules,
+    schedules_poison,
+    schedules_shards,
+    schedules_source,
+    simulation,
+)
 from pipeline.testing.account import Violation
 
 Patch = pytest.MonkeyPatch
@@ -285,26 +291,27 @@ def rejected_ids_are_not_remembered(patch: Patch) -> None:
 
 
 ONE = schedules
+SOURCE = schedules_source
 MANY = schedules_shards
 POISON = schedules_poison
 MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (the_set_changes_before_the_commit, ONE.raise_after_the_core_then_a_warm_retry),
     (the_warm_set_has_no_tag, ONE.the_shard_changes_hands_and_comes_back),
-    (no_dedupe, ONE.a_cold_start_after_compaction),
+    (no_dedupe, SOURCE.a_cold_start_after_compaction),
     (the_transaction_has_no_fence, ONE.the_lost_fence_is_noticed_before_the_commit),
     (the_head_is_written_whatever_it_says, ONE.a_zombie_wakes_at_every_effect),
-    (no_gap_check, ONE.the_source_discards),
-    (lost_ranges_are_passed_over, ONE.a_gap_expired),
-    (what_expired_is_not_looked_up, ONE.a_gap_expired),
+    (no_gap_check, SOURCE.the_source_discards),
+    (lost_ranges_are_passed_over, SOURCE.a_gap_expired),
+    (what_expired_is_not_looked_up, SOURCE.a_gap_expired),
     (no_sweeper, ONE.killed_at_every_effect_and_no_batch_ever_comes),
-    (no_sweeper, ONE.the_source_discards),
+    (no_sweeper, SOURCE.the_source_discards),
     (the_sweeper_fences_live_workers, MANY.a_child_meets_a_live_parent),
     (parents_are_not_awaited, MANY.a_parent_discarded_before_its_child),
     (the_lineage_is_the_shard_itself, MANY.a_split_with_copies_in_both_children),
     (the_lineage_is_the_parents_only, MANY.a_merge_then_a_grandchild_with_copies),
     (one_parent_of_a_merge_is_forgotten, MANY.a_merge_then_a_grandchild_with_copies),
-    (ids_come_from_lake_files, ONE.a_cold_start_after_compaction),
-    (compaction_beside_a_live_publisher, ONE.compaction_and_a_publisher_that_stopped),
+    (ids_come_from_lake_files, SOURCE.a_cold_start_after_compaction),
+    (compaction_beside_a_live_publisher, SOURCE.compaction_and_a_publisher_that_stopped),
     (no_isolation, POISON.poison_anywhere_in_a_batch),
     (masked_without_being_halved, POISON.two_that_kill_only_together),
     (two_deaths_are_enough, POISON.an_innocent_killed_twice),
@@ -323,8 +330,8 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
         the_next_batch_goes_before_what_is_unpublished,
         ONE.killed_between_two_copies_then_the_next_batch,
     ),
-    (foreign_bytes_are_skipped, ONE.foreign_bytes_under_the_final_key),
-    (rejected_ids_are_not_remembered, ONE.a_producer_sends_a_copy_of_what_was_rejected),
+    (foreign_bytes_are_skipped, SOURCE.foreign_bytes_under_the_final_key),
+    (rejected_ids_are_not_remembered, SOURCE.a_producer_sends_a_copy_of_what_was_rejected),
 )
 
 

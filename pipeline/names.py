@@ -41,6 +41,7 @@ def journal_key(*, shard: str, first: int, token: str) -> str:
     """Return the key of a commit's journal entry, without `.json` or `.done`."""
     return f"{JOURNAL_PREFIX}{shard}/{first}-{token}"
 
+
 REPLAY_KEY_PREFIX: Final = "sluice-replay:"
 """Opens the partition key of a record that `sluice replay` sends again: exempt from the quarantined
 ids of the seen set, and from nothing else (protocol.md, T23)."""

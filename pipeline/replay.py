@@ -1,7 +1,7 @@
 """Replay: quarantined rows, sent again as they were, for the core to judge anew (T23, T24)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -63,18 +63,16 @@ def stored_ids(lake: Path, contracts: Iterable[Contract], ids: frozenset[str]) -
     return frozenset(found)
 
 
-def address(partition_key: str) -> Mapping[str, str]:
-    """Return where a replayed record goes: to the shards of its first time, marked as a replay.
+def address(partition_key: str) -> tuple[str, str]:
+    """Return partition key and explicit hash key of a replayed record: marked, to the same shard.
 
     The hash key is that of the row's own partition key, so that the ids of its shard and of all its
     ancestors are known there (T16, T17).
     """
     own = partition_key.removeprefix(REPLAY_KEY_PREFIX)
     digest = hashlib.md5(own.encode(), usedforsecurity=False).digest()
-    return {
-        "PartitionKey": (REPLAY_KEY_PREFIX + own)[:PARTITION_KEY_CHARACTERS_MAX],
-        "ExplicitHashKey": str(int.from_bytes(digest, "big")),
-    }
+    marked = (REPLAY_KEY_PREFIX + own)[:PARTITION_KEY_CHARACTERS_MAX]
+    return marked, str(int.from_bytes(digest, "big"))
 
 
 def send_again(client: "KinesisClient", stream: str, row: Quarantined) -> None:
@@ -83,7 +81,10 @@ def send_again(client: "KinesisClient", stream: str, row: Quarantined) -> None:
     Raises OutcomeUnknown without a certain answer: the claim then stays, and a later replay looks
     the id up before it sends the row once more.
     """
+    partition_key, hash_key = address(row.partition_key)
     try:
-        client.put_record(StreamName=stream, Data=row.raw, **address(row.partition_key))
+        client.put_record(
+            StreamName=stream, Data=row.raw, PartitionKey=partition_key, ExplicitHashKey=hash_key
+        )
     except (BotoCoreError, ClientError) as error:
         raise OutcomeUnknown(f"no certain answer to a replayed record: {error}") from error

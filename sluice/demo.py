@@ -7,7 +7,7 @@ import time
 import webbrowser
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import rich_click as click
 from rich.panel import Panel
@@ -84,14 +84,12 @@ class Trouble:
         ERR.print(f"[bold red]![/] {text}")
 
 
-def load_plan(stack: Stack, events: int | None, seconds: float | None, rate: float) -> Plan:
+def load_plan(stack: Stack, *, events: int | None, duration: float | None, rate: float) -> Plan:
     """Return the demo's plan: real departures, web actions, changes of planes, and poison."""
-    if events is not None and seconds is not None:
-        raise UserError("give --events or --duration, not both")
-    if events is None and seconds is None:
-        seconds = DURATION_SECONDS
+    if events is None and duration is None:
+        duration = DURATION_SECONDS
     return plan_for(
-        stack, events=events, seconds=seconds, rate=rate, web_users=10, poison=POISON_EVENTS
+        stack, events=events, seconds=duration, rate=rate, web_users=10, poison=POISON_EVENTS
     )
 
 
@@ -118,14 +116,7 @@ def tell(stack: Stack, load: Path, *, kept: bool) -> None:
 @click.option("--open", "open_report", is_flag=True, help="Open the report in a browser.")
 @click.option("--keep", is_flag=True, help="Leave the stack running.")
 @click.pass_obj
-def demo(
-    home: Path,
-    events: int | None,
-    duration: float | None,
-    rate: float,
-    open_report: bool,
-    keep: bool,
-) -> int:
+def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
     """Provision, load, break, verify, report; exit 0 when every event is accounted for."""
     folder = stacks.folder_of(home, STACK)
     if supervisor.running(folder):
@@ -136,7 +127,7 @@ def demo(
         stack = bring_up(home, STACK, {"shard_count": "2"}, None)
         aws = supervisor.running(folder)
         assert aws is not None
-        plan = load_plan(stack, events, duration, rate)
+        plan = load_plan(stack, **wanted)
         load = stack.loads / plan.run
         trouble = Trouble(stack=stack, aws=aws)
         with progress() as bars:

@@ -11,7 +11,6 @@ from rich.progress import Progress as Bars
 from loadtests import run as loads
 from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
-from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.console import progress, say
@@ -87,10 +86,8 @@ def send(
     help="What the load must reach; loadtests/objectives.toml unless told otherwise.",
 )
 @click.pass_obj
-def load(home: Path, stack: str, verify: bool, objectives: Path | None, **wanted: Any) -> int:
+def load(home: Path, /, stack: str, verify: bool, objectives: Path | None, **wanted: Any) -> int:
     """Send, with a live line; exit 0 when the objectives are met, 1 when not, 4 when unknown."""
-    if wanted["duration"] is not None and wanted["events"] is not None:
-        raise UserError("give --duration or --events, not both")
     seconds = wanted.pop("duration")
     if seconds is None and wanted["events"] is None:
         seconds = DURATION_SECONDS

@@ -78,7 +78,7 @@ class Claims:
                 },
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues={":token": {"S": claim.token}, **values},  # type: ignore[dict-item]
+                ExpressionAttributeValues={":token": {"S": claim.token}, **values},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":

@@ -13,6 +13,7 @@ from pipeline.core.contract import Contract
 from pipeline.core.diagnose import Claims, diagnose, read_claims
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.reasons import Reason, ReasonCode
+from pipeline.core.scan import scan
 from pipeline.core.schema import json_schema
 from pipeline.core.validate import valid_rows
 
@@ -58,7 +59,7 @@ def decode(lines: Lines, catalog: Catalog) -> Decoded:
         chosen = np.flatnonzero((table == number) & readable)
         if len(chosen):
             part = _Part(lines=lines, contract=contract, decoded=decoded)
-            part.read(chosen)
+            part.read(part.scanned(chosen))
             part.finish()
     for ordinal in np.flatnonzero((table < 0) | ~readable).tolist():
         number = int(table[ordinal])
@@ -71,13 +72,17 @@ def _route(lines: Lines, catalog: Catalog) -> Ints:
     """Return for each line the contract that it names by its number, -1 for none that we know."""
     table = np.full(len(lines), -1, dtype=np.int64)
     numbers = {each.table.encode(): number for number, each in enumerate(catalog.contracts)}
+    left = np.arange(len(lines))
     for name, number in numbers.items():
         for form in (b'{"%s":"%s"', b'{"%s": "%s"'):
-            table[lines.starting_with(form % (TYPE_FIELD.encode(), name))] = number
-    for ordinal in np.flatnonzero(table < 0).tolist():
-        found = _TYPE.search(lines.buffer, lines.start[ordinal], lines.end[ordinal])
-        if found:
-            table[ordinal] = numbers.get(found.group(1), -1)
+            if len(left):
+                found = lines.starting_with(form % (TYPE_FIELD.encode(), name), left)
+                table[found] = number
+                left = np.flatnonzero(table < 0) if len(found) else left
+    for ordinal in left.tolist():
+        guess = _TYPE.search(lines.buffer, lines.start[ordinal], lines.end[ordinal])
+        if guess:
+            table[ordinal] = numbers.get(guess.group(1), -1)
     return table
 
 
@@ -104,32 +109,42 @@ class _Part:
     rows: list[pa.Table] = field(default_factory=list)
     line: list[Ints] = field(default_factory=list)
 
+    def scanned(self, chosen: Ints) -> Ints:
+        """Keep the lines that are canonical and return the others."""
+        found = scan(self.lines, self.contract, chosen)
+        if found is None:
+            return chosen
+        self._keep(found.rows, found.line)
+        return np.setdiff1d(chosen, found.line, assume_unique=True)
+
     def read(self, chosen: Ints) -> None:
         """Read lines in bulk; halve what fails down to few lines, then look at each of those."""
-        pending = [(chosen, False)]
+        pending = [(chosen, False)] if len(chosen) else []
         while pending:
             part, diagnosed = pending.pop()
             rows = _bulk(self.lines.joined(part), self.contract, len(part))
             if isinstance(rows, pa.Table):
                 self._keep(rows, part)
-            elif len(part) == 1:
-                self._reject(int(part[0]), rows)
-            elif len(part) > _DIAGNOSED_AT_ONCE or diagnosed:
-                half = len(part) // 2
-                pending += [(part[half:], diagnosed), (part[:half], diagnosed)]
-            else:
+            elif not diagnosed and len(part) <= _DIAGNOSED_AT_ONCE:
                 clean = [each for each in part.tolist() if not self._diagnosed(each)]
                 if clean:
                     pending.append((np.array(clean, dtype=np.int64), True))
+            elif len(part) == 1:
+                self._reject(int(part[0]), rows)
+            else:
+                half = len(part) // 2
+                pending += [(part[half:], diagnosed), (part[:half], diagnosed)]
 
     def finish(self) -> None:
         """Hand over the rows that were kept, in the order of their lines."""
         if self.rows:
-            events = Events(
-                contract=self.contract,
-                rows=pa.concat_tables(self.rows).combine_chunks(),
-                line=np.concatenate(self.line),
-            )
+            rows, line = self.rows[0], self.line[0]
+            if len(self.rows) > 1:
+                line = np.concatenate(self.line)
+                order = np.argsort(line)
+                rows = pa.concat_tables(map(_plain, self.rows)).take(order)
+                line = line[order]
+            events = Events(contract=self.contract, rows=rows.combine_chunks(), line=line)
             self.decoded.events.append(events)
 
     def _keep(self, rows: pa.Table, part: Ints) -> None:
@@ -162,6 +177,15 @@ class _Part:
             contract_version=self.contract.version,
         )
         self.decoded.rejected.append(rejected)
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return the rows with the types that JSON is read as: without dictionaries."""
+    for place, column in enumerate(rows.columns):
+        if pa.types.is_dictionary(column.type):
+            values = column.combine_chunks().dictionary_decode()
+            rows = rows.set_column(place, rows.field(place).name, values)
+    return rows
 
 
 def _bulk(text: bytes, contract: Contract, lines: int) -> pa.Table | str:

@@ -47,8 +47,13 @@ def hash_spans(buffer: bytes, start: Ints, end: Ints, *, seed: int | Words = 0) 
     return hashes
 
 
-def hash_strings(strings: pa.StringArray, *, seed: int | Words) -> Words:
+def hash_strings(strings: pa.Array, *, seed: int | Words) -> Words:
     """Return a hash of each string's UTF-8 bytes; of a null, that of the empty string."""
+    if pa.types.is_dictionary(strings.type):
+        distinct = hash_strings(strings.dictionary, seed=seed)
+        if not len(distinct):
+            return np.zeros(len(strings), dtype=np.uint64)
+        return distinct[strings.indices.fill_null(0).to_numpy()]
     _, places, content = strings.buffers()
     if places is None or content is None:
         return hash_spans(bytes(8), *([np.full(len(strings), 8, dtype=np.int64)] * 2), seed=seed)
@@ -57,6 +62,39 @@ def hash_strings(strings: pa.StringArray, *, seed: int | Words) -> Words:
     padded = b"".join((bytes(8), memoryview(content)[offsets[0] : offsets[-1]]))
     offsets = offsets - offsets[0] + 8
     return hash_spans(padded, offsets[:-1], offsets[1:], seed=seed)
+
+
+def fingerprint_rows(rows: pa.Table) -> Words:
+    """Return a fingerprint of each row's values, whatever order or spacing its JSON had.
+
+    A null adds nothing, so a contract that gains an optional field leaves fingerprints as they are.
+    Dictionaries are hashed once a distinct value.
+    """
+    total = np.zeros(rows.num_rows, dtype=np.uint64)
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        values = column.combine_chunks()
+        seed = zlib.crc32(field.name.encode())
+        if pa.types.is_string(values.type) or pa.types.is_dictionary(values.type):
+            hashes = hash_strings(values, seed=seed)
+        else:
+            hashes = _hash_numbers(values, seed)
+        if values.null_count:
+            hashes[values.is_null().to_numpy(zero_copy_only=False)] = 0
+        total += hashes
+    return total
+
+
+def _hash_numbers(values: pa.Array, seed: int) -> Words:
+    """Return a hash of each number or flag by its 64 bits: Murmur's finalizer."""
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.int64())
+    state = values.fill_null(0).to_numpy().view(np.uint64) ^ np.uint64((seed + 1) * int(_SEED) % 2**64)
+    state ^= state >> _HALF
+    state *= _ODD
+    state ^= state >> _HALF
+    state *= _SEED
+    state ^= state >> _HALF
+    return state
 
 
 def table_seed(table: str | None) -> int:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.core.decode import Decoded
 from pipeline.core.dedupe import Entries
-from pipeline.core.hashing import hash_spans, hash_strings, table_seed
+from pipeline.core.hashing import fingerprint_rows, hash_spans, hash_strings, table_seed
 from pipeline.core.lines import Ints, Lines, Mask, Words
 from pipeline.core.verdicts import Verdict, Verdicts
 
@@ -35,14 +35,17 @@ class Identified:
 def identify(lines: Lines, decoded: Decoded) -> Identified:
     """Return the ids of valid events, and of rejected lines as far as they claim one.
 
-    An id is told apart by its table; the fingerprint covers the whole line.
+    An id is told apart by its table. The fingerprint is of a valid event's values, of a rejected
+    line's bytes.
     """
     line: list[Ints] = []
     ids: list[Words] = []
+    bodies: list[Words] = []
     for events in decoded.events:
         column = events.rows.column(events.contract.id_field).combine_chunks()
         line.append(events.line)
         ids.append(hash_strings(column, seed=table_seed(events.contract.table)))
+        bodies.append(fingerprint_rows(events.rows))
     claiming = [each for each in decoded.rejected if each.claims.event_id is not None]
     valid = sum(map(len, line))
     if claiming:
@@ -50,21 +53,23 @@ def identify(lines: Lines, decoded: Decoded) -> Identified:
         claimed = pa.array([each.claims.event_id for each in claiming], pa.string())
         seeds = np.array([table_seed(each.claims.table) for each in claiming], dtype=np.uint64)
         ids.append(hash_strings(claimed, seed=seeds))
+        bodies.append(hash_spans(lines.buffer, lines.start[line[-1]], lines.end[line[-1]]))
     if not line:
         line, ids = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
-    lines_all, ids_all = np.concatenate(line), np.concatenate(ids)
-    quarantined = np.arange(len(lines_all)) >= valid
-    if len(line) > 1:
-        order = np.argsort(lines_all)
-        lines_all, ids_all, quarantined = lines_all[order], ids_all[order], quarantined[order]
-    replays = np.array([payload.replay for payload in lines.payloads], dtype=np.bool_)
+        bodies = ids
+    ordinals = np.concatenate(line)
+    order = np.argsort(ordinals, kind="stable")
+    ordinals = ordinals[order]
     entries = Entries(
-        ids=ids_all,
-        bodies=hash_spans(lines.buffer, lines.start[lines_all], lines.end[lines_all]),
-        arrival_ms=lines.arrival_ms[lines_all],
-        quarantined=quarantined,
+        ids=np.concatenate(ids)[order],
+        bodies=np.concatenate(bodies)[order],
+        arrival_ms=lines.arrival_ms[ordinals],
+        quarantined=order >= valid,
     )
-    payload = lines.payload[lines_all]
+    replays = np.array([payload.replay for payload in lines.payloads], dtype=np.bool_)
+    payload = lines.payload[ordinals]
     return Identified(
-        line=lines_all, entries=entries, replayed=replays[payload] if len(payload) else quarantined
+        line=ordinals,
+        entries=entries,
+        replayed=replays[payload] if len(payload) else entries.quarantined,
     )

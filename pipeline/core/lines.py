@@ -15,7 +15,8 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-_PAD: Final = b"\n" * 8
+PAD_BYTES: Final = 256
+_PAD: Final = b"\n" * PAD_BYTES
 _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 
 
@@ -23,7 +24,7 @@ _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 class Lines:
     """Events as lines, in stream order: `buffer[start:end]` is one, without its line's end.
 
-    Eight bytes of padding open and close `buffer`, so that words may be read around every line.
+    `PAD_BYTES` open and close `buffer`, so that words may be read around every line.
     `payload` counts in `payloads`, `record` in the batch; `index` is its place in its record.
     """
 
@@ -113,14 +114,14 @@ class Lines:
             [self.buffer[first:last] + b"\n" for first, last in zip(firsts, lasts, strict=True)]
         )
 
-    def starting_with(self, prefix: bytes) -> Mask:
-        """Which lines open with `prefix`, compared eight bytes at a time."""
+    def starting_with(self, prefix: bytes, among: Ints) -> Ints:
+        """Return which lines of `among` open with `prefix`, compared eight bytes at a time."""
+        start, size = self.start[among], self.end[among] - self.start[among]
         words = np.ndarray((len(self.buffer) - 7,), "<u8", buffer=self.buffer, strides=(1,))
-        matches: Mask = self.end - self.start >= len(prefix)
+        matches: Mask = size >= len(prefix)
         for offset in range(0, len(prefix), 8):
             part = prefix[offset : offset + 8]
             mask = np.uint64((1 << 8 * len(part)) - 1)
             expected = np.uint64(int.from_bytes(part, "little"))
-            place = np.minimum(self.start + offset, len(words) - 1)
-            matches &= (words[place] & mask) == expected
-        return matches
+            matches &= (words[start + offset] & mask) == expected
+        return among[matches]

@@ -63,6 +63,8 @@ def _with_dictionaries(rows: pa.Table, contract: Contract) -> pa.Table:
     for place, field in enumerate(contract.fields):
         if field.type == "string" and field.name != contract.id_field:
             column = rows.column(place).combine_chunks()
+            if pa.types.is_dictionary(column.type):
+                continue
             sample = column.take(pa.array(range(0, len(column), len(column) // _SAMPLE_ROWS + 1)))
             if 2 * pc.count_distinct(sample).as_py() <= len(sample) or len(column) < 2:
                 rows = rows.set_column(place, field.name, column.dictionary_encode())

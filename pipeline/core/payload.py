@@ -37,11 +37,21 @@ def decompress(payload: bytes, *, bytes_max: int) -> bytes:
         lines = payload
     else:
         try:
-            with pa.CompressedInputStream(pa.BufferReader(payload), codec) as stream:
-                lines = stream.read(bytes_max + 1)
+            lines = _read(payload, codec, bytes_max + 1)
         except OSError as error:
             detail = f"{codec} stream is broken: {error}"
             raise NotReadable(ReasonCode.BAD_COMPRESSION, detail) from None
     if len(lines) > bytes_max:
         raise NotReadable(ReasonCode.TOO_LARGE, f"decodes to more than {bytes_max} bytes")
     return lines
+
+
+def _read(payload: bytes, codec: Literal["zstd", "gzip"], bytes_max: int) -> bytes:
+    """Return at most `bytes_max` decompressed bytes; room is made as they come, not beforehand."""
+    parts: list[bytes] = []
+    left, room = bytes_max, 16 * len(payload) + 1024
+    with pa.CompressedInputStream(pa.BufferReader(payload), codec) as stream:
+        while left and (part := stream.read(min(left, room))):
+            parts.append(part)
+            left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

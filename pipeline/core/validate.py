@@ -35,20 +35,19 @@ def valid_rows(rows: pa.Table, contract: Contract, arrival_ms: Ints) -> Mask | N
 
 
 def _broken_text(column: pa.StringArray, field: Field) -> list[Mask]:
-    size = pc.binary_length(column)
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    size = pc.binary_length(values)
     longest = pc.max(size).as_py()
     broken = []
     if longest is not None and longest > field.max_bytes:
-        broken.append(_mask(pc.greater(size, field.max_bytes)))
+        broken.append(pc.greater(size, field.max_bytes))
     if field.one_of:
-        allowed = (
-            pc.equal(column, field.one_of[0])
-            if len(field.one_of) == 1
-            else pc.is_in(column, value_set=pa.array((*field.one_of, None), pa.string()))
-        )
+        allowed = pc.is_in(values, value_set=pa.array((*field.one_of, None), pa.string()))
         if not pc.all(allowed).as_py():
-            broken.append(_mask(pc.invert(allowed)))
-    return broken
+            broken.append(pc.invert(allowed))
+    if values is not column:
+        broken = [each.take(column.indices) for each in broken]
+    return [_mask(each) for each in broken]
 
 
 def _broken_number(column: pa.Array, field: Field) -> list[Mask]:

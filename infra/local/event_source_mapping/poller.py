@@ -89,10 +89,12 @@ class Poller:
         try:
             self._start_shards(running, described)
         except (ClientError, UserError) as error:
-            # Said once, and again only when it changes: it is looked at every tick.
+            # Said once, and again only when it changes: it is looked at every tick. Stream or
+            # function may be gone, or may not be read any more: nothing is delivered until it may.
             if running.problem != str(error):
                 _log.warning("mapping %s: %s", described["UUID"], error)
             running.problem = str(error)
+            _stop(running)
             return
         running.problem = ""
         running.described = described

@@ -46,9 +46,10 @@ class Lab:
 
     plain = PLAIN
 
-    def __init__(self, aws: LocalAws, folder: Path) -> None:
+    def __init__(self, aws: LocalAws, folder: Path, state_dir: Path) -> None:
         self.aws = aws
         self._folder = folder
+        self._state_dir = state_dir
         self.client = cache(self._client)
 
     def _client(self, service: str) -> Any:
@@ -67,6 +68,10 @@ class Lab:
             assert time.monotonic() < deadline, f"still {found!r} after {WAIT_SECONDS_MAX} s"
             time.sleep(0.02)
         return found
+
+    def mapping_log(self) -> str:
+        """Return what the mapping's poller logged."""
+        return (self._state_dir / "mapping.log").read_text()
 
     def out(self, name: str) -> Path:
         """Return the folder in which a function writes."""
@@ -123,7 +128,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     state_dir = tmp_path_factory.mktemp("aws")
     pace = Pace(poll_seconds=0.05, metric_period_seconds=0.5)
     aws = supervisor.start(state_dir, pace=pace)
-    yield Lab(aws, tmp_path_factory.mktemp("functions"))
+    yield Lab(aws, tmp_path_factory.mktemp("functions"), state_dir)
     supervisor.stop(state_dir)
     log = (state_dir / "mapping.log").read_text()
     assert "Traceback" not in log, log
@@ -137,7 +142,7 @@ def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
         (tmp_path / "functions").mkdir()
         pace = Pace(poll_seconds=0.05, metric_period_seconds=0.5)
         aws = supervisor.start(tmp_path / "aws", pace=pace, **options)
-        return Lab(aws, tmp_path / "functions")
+        return Lab(aws, tmp_path / "functions", tmp_path / "aws")
 
     yield make
     supervisor.stop(tmp_path / "aws")

@@ -111,6 +111,31 @@ def test_a_function_over_its_timeout_is_ended_and_its_batch_delivered_again(lab:
     assert lab.invocations("slow")[0]["pid"] not in lab.aws.worker_pids()
 
 
+def test_throttling_uses_up_no_retry(lab: Any) -> None:
+    lab.deploy("throttled")
+    lab.stream("throttled")
+    lambda_ = lab.client("lambda")
+    lambda_.put_function_concurrency(FunctionName="throttled", ReservedConcurrentExecutions=0)
+    lab.map("throttled", MaximumRetryAttempts=0)
+    lab.put("throttled", "one")
+    lab.wait_for(lambda: lab.mapping_log().count("function:throttled could not be invoked") > 2)
+    lambda_.delete_function_concurrency(FunctionName="throttled")
+    lab.wait_for(lambda: lab.delivered("throttled") == ["one"])
+
+
+def test_a_stream_made_again_under_the_same_name_is_delivered_again(lab: Any) -> None:
+    lab.deploy("again")
+    lab.stream("again")
+    lab.map("again")
+    lab.put("again", "one")
+    lab.wait_for(lambda: lab.delivered("again") == ["one"])
+    lab.client("kinesis").delete_stream(StreamName="again")
+    lab.wait_for(lambda: "stream/again not found" in lab.mapping_log())
+    lab.stream("again")
+    lab.put("again", "two")
+    lab.wait_for(lambda: lab.delivered("again") == ["one", "two"])
+
+
 def test_a_disabled_mapping_delivers_nothing_and_goes_on_where_it_stopped(lab: Any) -> None:
     lab.deploy("pause")
     lab.stream("pause")

@@ -55,6 +55,15 @@ def test_the_window_ends_between_two_reads(make_records: Make) -> None:
     assert shard.next(10.0) == rules.Wait(until=10.5)
 
 
+def test_what_a_full_batch_leaves_behind_keeps_its_window(make_records: Make) -> None:
+    shard = Shard(Settings(batch_size=2, window_seconds=5))
+    shard.read(make_records(3), now=10.0, ended=False, next_read=60.0)
+    assert isinstance(shard.next(11.0), rules.Invoke)
+    shard.answered(rules.Answer(failed=False), now=12.0)
+    assert shard.next(12.0) == rules.Wait(until=15.0)
+    assert isinstance(shard.next(15.0), rules.Invoke)
+
+
 def test_a_full_batch_does_not_wait_for_its_window(make_records: Make) -> None:
     shard = Shard(Settings(batch_size=3, window_seconds=300))
     shard.read(make_records(3), now=10.0, ended=False, next_read=11.0)

@@ -145,7 +145,7 @@ def test_an_empty_or_null_list_of_failures_is_complete_success(
         identifiers(None),
         {"batchItemFailures": [{"wrongKey": "2"}]},
         {"batchItemFailures": ["2"]},
-        {"batchItemFailures": "2"},
+        {"batchItemFailures": 2},
         identifiers("77"),
         identifiers("3", ""),
         "2",
@@ -185,6 +185,21 @@ def test_with_bisect_a_partial_success_splits_at_the_returned_sequence_number(
     history = driver.run(make_records(4))
     assert history.invoked == [[1, 2, 3, 4], [3, 4], [3], [4]]
     assert history.discarded == [([3], Condition.RETRIES, 3)]
+
+
+def test_a_partial_success_that_leaves_one_record_uses_up_no_retry_either(
+    drive: Drive, make_records: Make
+) -> None:
+    driver = drive(lambda _: identifiers("2"), bisect=True, partial_responses=True, retries_max=0)
+    assert driver.run(make_records(2)).discarded == [([2], Condition.RETRIES, 2)]
+
+
+def test_each_split_starts_with_the_shortest_pause(
+    drive: Drive, make_records: Make, failure: type[Exception]
+) -> None:
+    history = drive(failing_on({1}, failure), bisect=True, retries_max=0).run(make_records(4))
+    assert history.invoked == [[1, 2, 3, 4], [1, 2], [1], [2], [3, 4]]
+    assert history.ended_at - 1_000.0 == pytest.approx(2 * rules.BACKOFF_SECONDS_FIRST)
 
 
 def test_without_partial_responses_what_a_function_returns_means_nothing(

@@ -16,7 +16,7 @@ from pipeline.ledger.state import Head, OpenRange, OpenToken, Phase
 DEATHS_TO_HALVE: Final = 2
 DEATHS_TO_MASK: Final = 3
 TOKENS_MAX: Final = 8
-"""Tokens that a head remembers: enough to judge, bounded whatever happens."""
+"""Tokens of a kind that a head remembers: enough to judge, bounded whatever happens."""
 
 
 class CoreCrashed(OperatingError):
@@ -104,8 +104,15 @@ def isolate(
         masked=masked,
         limit=limit,
         suspect_last=suspect_last,
-        tokens=tokens[1 - TOKENS_MAX :],
+        tokens=bounded(tokens),
     )
+
+
+def bounded(tokens: tuple[OpenToken, ...]) -> tuple[OpenToken, ...]:
+    """Return the latest tokens; deaths in storage do not crowd out those that count."""
+    stored = [t for t in tokens if t.phase == "storage"][-TOKENS_MAX:]
+    counted = [t for t in tokens if t.phase != "storage"][-TOKENS_MAX:]
+    return tuple(t for t in tokens if t in stored or t in counted)
 
 
 def is_poison(opened: OpenRange, records: tuple[Record, ...]) -> bool:

@@ -53,6 +53,16 @@ def a_gap_expired() -> None:
             raise Violation(f"I7: recorded as lost: {lost}, on-failure object: {kept}")
 
 
+def an_old_gap_that_is_still_in_the_stream() -> None:
+    """11: a stream that keeps records longer than it must has lost nothing."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a", "b", "c")
+    deliver(simulation, simulation.worker(), records[:1])
+    simulation.clock.advance(3 * simulation.settings.retention_ms)
+    deliver(simulation, simulation.worker(), records[2:])
+    simulation.settle()
+
+
 def an_idle_shard_goes_on_after_its_records_expired() -> None:
     """11: nothing was lost while nothing was sent, and nothing is recorded as lost."""
     simulation = Simulation()
@@ -138,6 +148,7 @@ SOURCE: Final[tuple[Schedule, ...]] = (
     the_source_discards,
     a_gap_longer_than_one_read,
     a_gap_expired,
+    an_old_gap_that_is_still_in_the_stream,
     an_idle_shard_goes_on_after_its_records_expired,
     a_cold_start_after_compaction,
     compaction_and_a_publisher_that_stopped,

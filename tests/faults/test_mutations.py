@@ -1,5 +1,6 @@
 """Each guard of protocol.md, switched off alone, turns the verdict of a schedule invalid."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,28 +15,20 @@ from pipeline.ledger.seams import WarmSet, World
 from pipeline.ledger.steps import Effect, Steps, ask
 from pipeline.testing import (
     schedules,
-    schedules_poison,
     schedules_shards,
     schedules_source,
     simulation,
 )
 from pipeline.testing.account import Violation
+from pipeline.testing.core import ScriptedSeen
 
 Patch = pytest.MonkeyPatch
 real = {
+    "recover": gaps.recover,
     "attempt": attempt.attempt,
     "run_core": attempt.run_core,
     "compact": simulation.Simulation.compact,
-    "isolate": isolation.isolate,
-    "step": simulation.Run.step,
-    "sweep": protocol.sweep,
 }
-
-
-def nothing(*_: object, **__: object) -> Steps[None]:
-    """Do nothing, as a verb."""
-    return
-    yield
 
 
 def the_set_changes_before_the_commit(patch: Patch) -> None:
@@ -93,6 +86,22 @@ def no_gap_check(patch: Patch) -> None:
 
 def lost_ranges_are_passed_over(patch: Patch) -> None:
     patch.setattr(gaps, "holes", lambda batches, *, after, before: ())
+
+
+def a_held_position_proves_nothing(patch: Patch) -> None:
+    def recover(head: Any, probe: Any, *, before: Any, settings: Any) -> Steps[Any]:
+        unsure = replace(probe, held=False)
+        return (yield from real["recover"](head, unsure, before=before, settings=settings))
+
+    patch.setattr(gaps, "recover", recover)
+
+
+def an_empty_stream_is_not_noted(patch: Patch) -> None:
+    def note_the_end(*_: Any) -> Steps[None]:
+        return
+        yield
+
+    patch.setattr(protocol, "note_the_end", note_the_end)
 
 
 def what_expired_is_not_looked_up(patch: Patch) -> None:
@@ -157,8 +166,6 @@ class IdsFromLakeFiles(Effect[Any]):
     empty: Any
 
     def perform(self, world: World) -> Any:
-        import json
-
         visible: dict[str, bytes] = world.store.visible  # type: ignore[attr-defined]
         rows = [r for k, b in visible.items() if f"/{self.shard}-" in k for r in json.loads(b)]
         now_ms = world.now_ms()
@@ -177,73 +184,6 @@ def compaction_beside_a_live_publisher(patch: Patch) -> None:
         real["compact"](self, age_ms_min=-1)
 
     patch.setattr(simulation.Simulation, "compact", compact)
-
-
-def no_isolation(patch: Patch) -> None:
-    def isolate(head: Any, records: Any, lost: Any, **_: Any) -> Any:
-        return isolation.Plan(
-            records=records, lost=lost, masked=frozenset(), limit=None, suspect_last=None, tokens=()
-        )
-
-    patch.setattr(attempt, "isolate", isolate)
-
-
-def masked_without_being_halved(patch: Patch) -> None:
-    def isolate(head: Any, records: Any, lost: Any, **bounds: Any) -> Any:
-        if head.open_range is None or len(head.open_range.tokens) < 2:
-            return real["isolate"](head, records, lost, **bounds)
-        return isolation.Plan(
-            records=records[:1],
-            lost=lost,
-            masked=frozenset((records[0].position,)),
-            limit=None,
-            suspect_last=None,
-            tokens=(),
-        )
-
-    patch.setattr(attempt, "isolate", isolate)
-
-
-def two_deaths_are_enough(patch: Patch) -> None:
-    patch.setattr(isolation, "DEATHS_TO_MASK", 2)
-
-
-def masked_before_the_deadlines(patch: Patch) -> None:
-    patch.setattr(isolation, "wait_for_the_dead", lambda head, opened, *, now_ms: None)
-
-
-def deaths_in_storage_count(patch: Patch) -> None:
-    patch.setattr(
-        isolation,
-        "is_poison",
-        lambda opened, records: opened.count == 1 and len(opened.tokens) >= 3,
-    )
-
-
-def no_clean_close(patch: Patch) -> None:
-    patch.setattr(attempt, "leave_a_word", nothing)
-
-
-def the_pace_does_not_recover(patch: Patch) -> None:
-    patch.setattr(attempt, "after_success", lambda limit, suspect, *, last: (limit, suspect))
-
-
-def any_number_of_masks(patch: Patch) -> None:
-    def isolate(head: Any, records: Any, lost: Any, *, now_ms: int, masks_in_a_row_max: int) -> Any:
-        return real["isolate"](head, records, lost, now_ms=now_ms, masks_in_a_row_max=999)
-
-    patch.setattr(attempt, "isolate", isolate)
-
-
-def a_short_range_inherits_the_deaths_of_a_long_one(patch: Patch) -> None:
-    def isolate(head: Any, records: Any, lost: Any, **bounds: Any) -> Any:
-        plan = real["isolate"](head, records, lost, **bounds)
-        opened = head.open_range
-        if opened is not None and opened.count > 1 and len(plan.records) == 1:
-            return replace(plan, tokens=opened.tokens)
-        return plan
-
-    patch.setattr(attempt, "isolate", isolate)
 
 
 def the_key_is_the_batch_s_first(patch: Patch) -> None:
@@ -277,13 +217,9 @@ def foreign_bytes_are_skipped(patch: Patch) -> None:
 
 
 def rejected_ids_are_not_remembered(patch: Patch) -> None:
-    from pipeline.testing.core import ScriptedSeen
-
     with_ids = ScriptedSeen.with_ids
 
     def forgetful(self: Any, ids: bytes, /) -> Any:
-        import json
-
         kept = [(name, ms) for name, ms in json.loads(ids) if name != "a"]
         return with_ids(self, json.dumps(kept).encode())
 
@@ -293,7 +229,6 @@ def rejected_ids_are_not_remembered(patch: Patch) -> None:
 ONE = schedules
 SOURCE = schedules_source
 MANY = schedules_shards
-POISON = schedules_poison
 MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (the_set_changes_before_the_commit, ONE.raise_after_the_core_then_a_warm_retry),
     (the_warm_set_has_no_tag, ONE.the_shard_changes_hands_and_comes_back),
@@ -303,6 +238,8 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (no_gap_check, SOURCE.the_source_discards),
     (lost_ranges_are_passed_over, SOURCE.a_gap_expired),
     (what_expired_is_not_looked_up, SOURCE.a_gap_expired),
+    (a_held_position_proves_nothing, SOURCE.an_old_gap_that_is_still_in_the_stream),
+    (an_empty_stream_is_not_noted, SOURCE.an_idle_shard_goes_on_after_its_records_expired),
     (no_sweeper, ONE.killed_at_every_effect_and_no_batch_ever_comes),
     (no_sweeper, SOURCE.the_source_discards),
     (the_sweeper_fences_live_workers, MANY.a_child_meets_a_live_parent),
@@ -312,18 +249,6 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (one_parent_of_a_merge_is_forgotten, MANY.a_merge_then_a_grandchild_with_copies),
     (ids_come_from_lake_files, SOURCE.a_cold_start_after_compaction),
     (compaction_beside_a_live_publisher, SOURCE.compaction_and_a_publisher_that_stopped),
-    (no_isolation, POISON.poison_anywhere_in_a_batch),
-    (masked_without_being_halved, POISON.two_that_kill_only_together),
-    (two_deaths_are_enough, POISON.an_innocent_killed_twice),
-    (masked_before_the_deadlines, POISON.slow_workers_that_are_not_dead),
-    (deaths_in_storage_count, POISON.a_store_that_stalls_until_the_process_is_killed),
-    (no_clean_close, POISON.an_attempt_that_raises_is_no_death),
-    (the_pace_does_not_recover, POISON.a_long_batch_recovers_its_pace),
-    (any_number_of_masks, POISON.every_record_kills),
-    (
-        a_short_range_inherits_the_deaths_of_a_long_one,
-        POISON.short_redeliveries_of_a_range_that_killed,
-    ),
     (the_key_is_the_batch_s_first, ONE.redelivered_with_other_boundaries),
     (success_is_answered_early, ONE.a_batch_goes_on_after_another_finished_its_open_range),
     (

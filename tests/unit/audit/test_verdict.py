@@ -91,8 +91,9 @@ def test_a_changed_field_is_altered(run: Run) -> None:
     assert verdict.examples[0].position == run.lake[4]["position"]
 
 
-def test_one_altered_copy_of_two_is_altered_and_duplicated(run: Run) -> None:
-    run.store(4, checksum=999)
+@pytest.mark.parametrize("checksum", [3, 999])
+def test_one_altered_copy_of_two_is_altered_and_duplicated(run: Run, checksum: int) -> None:
+    run.store(4, checksum=checksum)
     assert violations(run.judged()) == {Violation.ALTERED: 1, Violation.DUPLICATED: 1}
 
 
@@ -161,6 +162,14 @@ def test_bytes_that_cannot_be_unpacked_are_searched_as_they_are(run: Run) -> Non
     broken = bytearray(aggregate([UserRecord(partition_key="", payload=b'{"id":"r1-p0-000004"')]))
     broken[-1] ^= 1
     run.put_aside(4, id=None, reason="bad-aggregate", raw=bytes(broken))
+    assert run.judged().validity is Validity.VALID
+
+
+def test_a_payload_that_cannot_be_decompressed_is_searched_as_it_is(run: Run) -> None:
+    del run.lake[4]
+    payload = compress(b"")[:4] + b'{"id":"r1-p0-000004"}'
+    raw = aggregate([UserRecord(partition_key="", payload=payload)])
+    run.put_aside(4, id=None, reason="bad-compression", raw=raw)
     assert run.judged().validity is Validity.VALID
 
 

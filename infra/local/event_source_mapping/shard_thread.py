@@ -149,7 +149,7 @@ class ShardThread(threading.Thread):
                 self.mapping.function_arn,
                 len(batch.records),
                 self._shard_id,
-                answer.result,
+                str(answer.result)[:500],
             )
         self._state.answered(answer, now=time.time())
         self._save()

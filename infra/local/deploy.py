@@ -26,6 +26,7 @@ from pipeline.errors import UserError
 
 PROJECT: Final = "sluice"
 PROGRAM: Final = "infra"
+LOG: Final = logging.getLogger("sluice.program")
 DEFAULTS: Final = {"package": "local", "retain_data": "false"}
 """What differs by default from a stack on AWS: the embedded AWS runs functions in this very
 environment, and its data lives no longer than it does."""
@@ -50,6 +51,7 @@ def up(
     provider = Provider(TYPES, INVOKES, endpoint=endpoint, region=region)
     state = State(state_file, stack=stack, region=region)
     local_stack = LocalStack(provider, state, on_event)
+    local_stack.forget_if_lost()
     state.outputs = run_program(provider, local_stack, settings, stack=stack, region=region)
     local_stack.finish()
     state.write()
@@ -96,25 +98,31 @@ def run_program(
                 project=PROJECT,
                 stack=stack,
                 monitor=monitor,
-                engine=MockEngine(logging.getLogger("sluice.program")),
+                engine=MockEngine(LOG),
                 dry_run=False,
                 organization="local",
                 root_directory=str(Path(__file__).resolve().parents[2]),
             )
         )
-        asyncio.run(run_in_stack(lambda: _execute(PROGRAM)))
+        asyncio.run(_program())
 
     with warnings.catch_warnings():
         # The SDK's modules speak of their own deprecated classes when they are loaded.
-        warnings.filterwarnings(
-            "ignore", ".* has been deprecated in favor of", DeprecationWarning
-        )
+        warnings.filterwarnings("ignore", ".* has been deprecated in favor of", DeprecationWarning)
         _alone(run)
     return monitor.outputs
 
 
-def _execute(module: str) -> None:
-    runpy.run_module(module, run_name="__main__", alter_sys=False)
+async def _program() -> None:
+    # Of several failures the first is raised; the loop would print those that nobody awaits.
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: LOG.debug("%s", context["message"])
+    )
+    await run_in_stack(_execute)
+
+
+def _execute() -> None:
+    runpy.run_module(PROGRAM, run_name="__main__", alter_sys=False)
 
 
 def _alone(work: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi import Archive, Asset, FileArchive, FileAsset
 from pulumi.output import Unknown
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc
@@ -71,6 +71,7 @@ class LocalMonitor(MockMonitor):
                 name: sorted(sources.urns)
                 for name, sources in sorted(request.propertyDependencies.items())
             },
+            after=tuple(sorted({*request.dependencies, *_sources(request)})),
             protect=request.protect,
         )
         with self._lock:
@@ -87,6 +88,10 @@ class LocalMonitor(MockMonitor):
             if absent:
                 raise ProviderError(f"outputs that never became a value: {', '.join(absent)}")
         return empty_pb2.Empty()
+
+
+def _sources(request: Any) -> set[str]:
+    return {urn for made_of in request.propertyDependencies.values() for urn in made_of.urns}
 
 
 def plain(properties: struct_pb2.Struct, where: str) -> dict[str, Any]:

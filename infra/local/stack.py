@@ -18,6 +18,21 @@ class LocalStack:
         self._on_event = on_event
         self._seen: set[str] = set()
 
+    def forget_if_lost(self) -> None:
+        """Start from nothing if the embedded AWS has nothing of what the state names.
+
+        It keeps all in memory, so one that was started anew knows none of it.
+        """
+        made = [r for r in self._state.resources if r.status == "created"]
+        # One call as a rule: the first that is still there settles it.
+        if made and not any(self._exists(resource) for resource in made):
+            self._on_event("the embedded AWS was started anew: making everything again")
+            self._state.forget()
+
+    def _exists(self, resource: Resource) -> bool | None:
+        made = Made(id=resource.id, outputs=resource.outputs)
+        return self._provider.exists(resource.type, resource.name, resource.inputs, made)
+
     def register(self, wanted: Resource) -> Resource:
         """Bring one resource to its wanted inputs and return it with id and outputs."""
         self._provider.check(wanted.type, wanted.name, wanted.inputs)
@@ -43,14 +58,14 @@ class LocalStack:
         return self._record(wanted, Made(id=old.id, outputs=old.outputs))
 
     def finish(self) -> None:
-        """Delete what was replaced and what the program no longer has, newest first."""
-        for resource in self._state.newest_first():
+        """Delete what was replaced and what the program no longer has, dependents first."""
+        for resource in self._state.dependents_first():
             if resource.status == "superseded" or resource.urn not in self._seen:
                 self._delete(resource)
 
     def destroy(self) -> None:
-        """Delete everything, newest first; protection guards against changes, not against this."""
-        for resource in self._state.newest_first():
+        """Delete everything, dependents first; protection is against changes, not against this."""
+        for resource in self._state.dependents_first():
             self._delete(resource, forced=True)
 
     def _resume(self, old: Resource, wanted: Resource) -> Resource:
@@ -94,25 +109,23 @@ class LocalStack:
         return self._create(wanted)
 
     def _replaced_with(self, urn: str) -> list[Resource]:
-        """Return, newest first, the resources that cannot outlive the one of `urn`.
+        """Return, dependents first, the resources that cannot outlive the one of `urn`.
 
         Pulumi's rule for delete-before-replace: those of which an input that forces replacement was
         made from it, and so on from them.
         """
         doomed: list[Resource] = []
         urns = {urn}
-        for resource in self._state.resources:
-            if resource.status == "created" and self._forced(resource, urns):
+        for resource in reversed(self._state.dependents_first()):
+            if resource.status == "created" and self._made_from(resource, urns):
                 urns.add(resource.urn)
                 doomed.insert(0, resource)
         return doomed
 
-    def _forced(self, resource: Resource, urns: set[str]) -> bool:
+    def _made_from(self, resource: Resource, urns: set[str]) -> bool:
         fixed = self._provider.replacing_properties(resource.type)
         return any(
-            urns & set(sources)
-            for name, sources in resource.dependencies.items()
-            if name in fixed and resource.urn not in urns
+            urns & set(sources) for name, sources in resource.dependencies.items() if name in fixed
         )
 
     def _delete(self, resource: Resource, *, forced: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""The local stack's state: what was made, in the order it was made, in one JSON file."""
+"""The local stack's state: what was made, and from what, in one JSON file."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,7 +19,8 @@ Status = Literal["creating", "created", "superseded"]
 class Resource:
     """One resource: inputs as last applied, outputs as last read.
 
-    `dependencies` gives, for each input, the URNs of the resources that it was made from.
+    `dependencies` gives, for each input, the URNs of the resources that it was made from; `after`
+    all that it was made after, which must outlive it.
     """
 
     urn: str
@@ -29,6 +30,7 @@ class Resource:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     dependencies: Mapping[str, list[str]] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
     protect: bool = False
 
     @property
@@ -55,7 +57,7 @@ class State:
         return next((r for r in self.resources if r.urn == urn and r.status != "superseded"), None)
 
     def put(self, resource: Resource) -> None:
-        """Record a resource as the newest: order of registration is an order of dependencies."""
+        """Record a resource in the place of what it was before."""
         self.resources = [
             r for r in self.resources if r.urn != resource.urn or r.status == "superseded"
         ]
@@ -73,9 +75,26 @@ class State:
         self.resources.remove(resource)
         self.write()
 
-    def newest_first(self) -> Iterator[Resource]:
-        """Yield the resources in the order in which they can be deleted."""
-        yield from reversed(list(self.resources))
+    def forget(self) -> None:
+        """Forget everything."""
+        self.resources = []
+        self.write()
+
+    def dependents_first(self) -> list[Resource]:
+        """Return the resources in an order in which they can be deleted.
+
+        Not the order in which they were recorded: an update that died half-way leaves that one
+        mixed of two programs.
+        """
+        waiting = list(reversed(self.resources))
+        ordered: list[Resource] = []
+        while waiting:
+            needed = {urn for resource in waiting for urn in resource.after}
+            free = [r for r in waiting if r.urn not in needed]
+            # Two generations of one resource may seem to need each other: then the newest goes.
+            ordered += free or waiting[:1]
+            waiting = [r for r in waiting if r not in ordered]
+        return ordered
 
     def write(self) -> None:
         """Replace the file: a crash leaves the old one or the new one, never half of one."""
@@ -104,7 +123,9 @@ class State:
                     "take that one down first, or name another state file"
                 )
         self.outputs = content["outputs"]
-        self.resources = [Resource(**resource) for resource in content["resources"]]
+        self.resources = [
+            Resource(**{**held, "after": tuple(held["after"])}) for held in content["resources"]
+        ]
 
 
 def read_identity(path: Path) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """One call to the embedded AWS: its conditions, its parameters checked, its answer kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlparse
@@ -39,18 +39,12 @@ class Caller:
                 f"the local provider only talks to this machine, not to {endpoint!r}; "
                 "deploy to AWS with `pulumi up`"
             )
-        session: Any = boto3.session.Session()
+        self._endpoint = endpoint
+        self._region = region
 
-        def make(service: str) -> Any:
-            return session.client(
-                service,
-                endpoint_url=endpoint,
-                region_name=region,
-                config=CLIENT_CONFIG,
-                **CREDENTIALS,
-            )
-
-        self.client: Callable[[str], Any] = cache(make)
+    def client(self, service: str) -> Any:
+        """Return the client of a service: made once a process, for its model takes long to read."""
+        return _client(service, self._endpoint, self._region)
 
     def parameters(self, service: str, call: Call, scope: Scope, name: str) -> dict[str, Any]:
         """Return a call's parameters. Raises InvalidParameter for what the service's model bars."""
@@ -75,6 +69,18 @@ class Caller:
         if call.wait is not None:
             _wait(client, call.wait, scope)
         return True
+
+
+@cache
+def _client(service: str, endpoint: str, region: str) -> Any:
+    session: Any = boto3.session.Session()
+    return session.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        config=CLIENT_CONFIG,
+        **CREDENTIALS,
+    )
 
 
 def wanted(call: Call, scope: Scope) -> bool:

@@ -120,6 +120,22 @@ class Provider:
         identifier = render(resource_type.id, scope)
         return "" if identifier is ABSENT else str(identifier)
 
+    def exists(self, token: str, name: str, inputs: Mapping[str, Any], made: Made) -> bool | None:
+        """Return whether a resource is still there; None for a type that cannot be read."""
+        resource_type = self._type(token)
+        if not resource_type.read:
+            return None
+        scope: dict[str, Any] = {**inputs, "out": made.outputs, "id": made.id}
+        try:
+            self._read(resource_type, scope, name)
+        except ClientError as error:
+            if code(error) in resource_type.gone:
+                return False
+            raise
+        # A read that lists answers with an empty list.
+        arn = resource_type.outputs.get("arn", "$id")
+        return render(arn, scope) is not ABSENT
+
     def update(
         self,
         token: str,

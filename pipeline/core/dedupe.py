@@ -111,7 +111,7 @@ def encode_ids(entries: Entries) -> bytes:
     """Return the object that goes beside a commit; b"" for no entry."""
     if not len(entries.ids):
         return b""
-    order = np.argsort(entries.ids, kind="stable")
+    order = np.argsort(entries.ids)
     fates = (entries.arrival_ms << 1) | entries.quarantined
     columns = (entries.ids[order], entries.bodies[order], fates[order].astype(np.int64))
     return b"".join((_MAGIC, *(column.astype("<u8", copy=False).tobytes() for column in columns)))

@@ -15,7 +15,6 @@ from pipeline.names import final_key
 HOUR_MS: Final = 3_600_000
 _ROW_GROUP_ROWS: Final = 1_048_576
 _ENCODINGS: Final = {
-    TYPES["string"]: "DELTA_BYTE_ARRAY",
     TYPES["int64"]: "DELTA_BINARY_PACKED",
     TYPES["timestamp_ms"]: "DELTA_BINARY_PACKED",
 }
@@ -30,6 +29,7 @@ class Partition:
     hour: int
     rows: pa.Table
     sorted_by: tuple[str, ...] = ()
+    id_field: str | None = None
 
 
 def write_files(
@@ -70,12 +70,19 @@ def write_files(
 def _parquet(partition: Partition, footer: dict[str, str]) -> bytes:
     """Return the rows as one Parquet file without Arrow's own copy of the schema.
 
-    Encodings as measured by `tests/performance/bench_core.py`: dictionaries where the rows bring
-    them, a string that does not repeat as what it adds to the one before, integers as differences.
+    Encodings as measured by the column: dictionaries where the rows bring them and for fractions,
+    integers as differences, an id as what it adds to the one before; a sorted key is best left to
+    zstd.
     """
     schema = partition.rows.schema
-    dictionaries = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+    dictionaries = [
+        each.name
+        for each in schema
+        if pa.types.is_dictionary(each.type) or pa.types.is_floating(each.type)
+    ]
     encodings = {each.name: _ENCODINGS[each.type] for each in schema if each.type in _ENCODINGS}
+    if partition.id_field:
+        encodings[partition.id_field] = "DELTA_BYTE_ARRAY"
     sorting = [pq.SortingColumn(schema.get_field_index(name)) for name in partition.sorted_by]
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(

@@ -25,11 +25,12 @@ def hash_spans(buffer: bytes, start: Ints, end: Ints, *, seed: int | Words = 0) 
     and seed in the initial state and the last, partial word shifted into place.
     """
     seeded = (end - start).astype(np.uint64) + (np.asarray(seed, dtype=np.uint64) << _HALF)
-    order = np.argsort(end - start, kind="stable")[::-1]
-    start, end = start[order], end[order]
     length = end - start
+    order = None if not length.size or length.min() == length.max() else np.argsort(length)[::-1]
+    if order is not None:
+        start, end, length, seeded = start[order], end[order], length[order], seeded[order]
     whole = length >> 3
-    state = seeded[order] * _SEED
+    state = seeded * _SEED
     words = np.ndarray((max(len(buffer) - 7, 0),), dtype="<u8", buffer=buffer, strides=(1,))
     longest = int(whole[0]) if len(whole) else 0
     remaining = np.searchsorted(-whole, -np.arange(1, longest + 1), side="right")
@@ -42,6 +43,8 @@ def hash_spans(buffer: bytes, start: Ints, end: Ints, *, seed: int | Words = 0) 
     _mix(tail, words[end[partial] - 8] >> shift)
     state[partial] = tail
     _mix(state, length.astype(np.uint64))
+    if order is None:
+        return state
     hashes = np.empty_like(state)
     hashes[order] = state
     return hashes
@@ -88,7 +91,9 @@ def _hash_numbers(values: pa.Array, seed: int) -> Words:
     """Return a hash of each number or flag by its 64 bits: Murmur's finalizer."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int64())
-    state = values.fill_null(0).to_numpy().view(np.uint64) ^ np.uint64((seed + 1) * int(_SEED) % 2**64)
+    state = values.fill_null(0).to_numpy().view(np.uint64) ^ np.uint64(
+        (seed + 1) * int(_SEED) % 2**64
+    )
     state ^= state >> _HALF
     state *= _ODD
     state ^= state >> _HALF

@@ -40,7 +40,11 @@ class Lines:
     @classmethod
     def of(cls, payloads: Sequence[Payload], records: Sequence[Record]) -> "Lines":
         """Lay the payloads of `records` one behind the other."""
-        buffer = b"".join((_PAD, *(payload.body for payload in payloads), _PAD))
+        parts = [_PAD]
+        for payload in payloads:
+            whole = payload.body[-1:] in (b"\n", b"")
+            parts += (payload.body,) if whole else (payload.body, b"\n")
+        buffer = b"".join((*parts, _PAD))
         octets = np.frombuffer(buffer, dtype=np.uint8)
         end = np.flatnonzero(octets[len(_PAD) : -len(_PAD)] == _NEWLINE) + len(_PAD)
         start = np.empty_like(end)
@@ -49,19 +53,19 @@ class Lines:
             np.add(end[:-1], 1, out=start[1:])
         end = end - ((octets[end - 1] == _RETURN) & (end > start))
         counts = np.array([payload.lines for payload in payloads], dtype=np.int64)
-        payload = np.repeat(np.arange(len(payloads)), counts)
+        payload_of = np.repeat(np.arange(len(payloads)), counts)
         before = np.cumsum(counts) - counts
         record_of = np.array([payload.record for payload in payloads], dtype=np.int64)
         index_of = np.array([payload.index for payload in payloads], dtype=np.int64)
         arrivals = np.array([record.arrival_ms for record in records], dtype=np.int64)
-        record = record_of[payload]
+        record = record_of[payload_of]
         return cls(
             buffer=buffer,
             start=start,
             end=end,
-            payload=payload,
+            payload=payload_of,
             record=record,
-            index=np.arange(len(end)) - (before - index_of)[payload],
+            index=np.arange(len(end)) - (before - index_of)[payload_of],
             arrival_ms=arrivals[record] if len(record) else record,
             payloads=payloads,
         )

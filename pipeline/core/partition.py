@@ -53,6 +53,7 @@ def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> 
             hour=int(hours[first]),
             rows=table.slice(first, after - first),
             sorted_by=(contract.key_field, contract.event_time_field),
+            id_field=contract.id_field,
         )
         for first, after in itertools.pairwise(bounds)
     ]

@@ -75,7 +75,8 @@ def test_function_workers_are_the_emulators_children_that_run_the_worker_script(
         "import subprocess, sys, time; quiet = {'stdout': subprocess.DEVNULL};"
         f"one = subprocess.Popen([sys.executable, {str(script)!r}], **quiet);"
         f"two = subprocess.Popen([sys.executable, '-c', {SLEEP!r}], **quiet);"
-        "print('up', flush=True); sys.stdin.read(); one.kill(); two.kill()"
+        "print('up', flush=True); sys.stdin.read();"
+        "one.kill(); two.kill(); one.wait(); two.wait()"
     )
     (worker,) = processes.function_workers(parent.pid)
     assert processes.find(worker) is not None

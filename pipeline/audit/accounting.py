@@ -51,11 +51,12 @@ WITH sides AS (
         sends > 0 AND rows > 0
             AND (stored_min <> sent_min OR stored_max <> sent_min OR tables_differ) AS altered,
         sends > 0 AND (sent_min <> sent_max OR answer IS NULL) AS contradictory,
-        rows > 0 AND firm AND NOT replayed AS doubly_placed
+        rows > 0 AND firm AND NOT replayed AS doubly_placed,
+        rows > 0 AND quarantined > 0 AND NOT firm AS masked
     FROM ids
 )
 SELECT fate, answer, poison, replayed, duplicated, altered, contradictory, doubly_placed,
-    count(*) AS ids, sum(sends)::BIGINT AS sends, sum(rows)::BIGINT AS rows,
+    masked, count(*) AS ids, sum(sends)::BIGINT AS sends, sum(rows)::BIGINT AS rows,
     min(id, $examples) FILTER (WHERE fate IN ('lost', 'never_sent') OR duplicated OR altered
         OR contradictory OR doubly_placed OR (poison AND fate = 'stored')) AS examples
 FROM fates GROUP BY ALL ORDER BY ALL
@@ -86,6 +87,7 @@ class Group:
     altered: bool
     contradictory: bool
     doubly_placed: bool
+    masked: bool
     ids: int
     sends: int
     rows: int
@@ -143,10 +145,11 @@ def fates(connection: duckdb.DuckDBPyConnection, prefix: str, examples: int) -> 
             altered=row[5],
             contradictory=row[6],
             doubly_placed=row[7],
-            ids=row[8],
-            sends=row[9],
-            rows=row[10],
-            examples=tuple(row[11] or ()),
+            masked=row[8],
+            ids=row[9],
+            sends=row[10],
+            rows=row[11],
+            examples=tuple(row[12] or ()),
         )
         for row in found
     )
@@ -158,12 +161,14 @@ def disorder(
     """Return how many rows lie behind a later one of their producer, key and shard, and some.
 
     Positions are decimal text of up to 60 digits: the longer is the greater, then text decides.
-    With `any_excluded`, duplicated and replayed ids are left out: they are reported as such.
+    With `any_excluded`, ids are left out that are duplicated, replayed or shown by a row that was
+    quarantined unread (T25): their second coming is late by nature, and reported as what it is.
     """
     without = ""
     if any_excluded:
         connection.execute(
             """CREATE OR REPLACE TABLE excluded AS SELECT id FROM replayed UNION
+            SELECT id FROM recovered UNION
             SELECT id FROM lake WHERE starts_with(id, $prefix) GROUP BY id HAVING count(*) > 1""",
             {"prefix": prefix},
         )

@@ -95,7 +95,7 @@ def judge(
         connection,
         prefix,
         examples,
-        any_excluded=any(group.duplicated or group.replayed for group in groups),
+        any_excluded=any(group.duplicated or group.replayed or group.masked for group in groups),
     )
     account = _account(groups, quarantine, rows=sum(lake.rows_by_table.values()), late=late)
     reasons = [*history.problems, *lake.problems, *account.imbalances()]

@@ -236,6 +236,12 @@ def test_a_replayed_event_may_be_in_both_and_late(run: Run) -> None:
     assert verdict.account.replayed == 1
 
 
+def test_a_masked_record_that_is_stored_after_a_replay_may_be_late(run: Run) -> None:
+    run.lake[4]["position"] = str(10**55 + 5_000)
+    run.put_aside(4, id=None, reason="masked", raw=b'{"id":"r1-p0-000004"}')
+    assert run.judged().validity is Validity.VALID
+
+
 def test_a_later_sequence_before_an_earlier_one_is_out_of_order(run: Run) -> None:
     run.lake[0]["position"] = str(10**55 + 5_000)
     verdict = run.judged()

@@ -89,7 +89,8 @@ def model(run: Any) -> dict[str, int]:
         "stored_and_quarantined": len((lake.keys() & firm) - run.replayed),
         "quarantined_twice": sum(count > 1 for count in places.values()),
         "out_of_order": late_rows(
-            run.lake, run.replayed | {event_id for event_id, count in lake.items() if count > 1}
+            run.lake,
+            run.replayed | masked | {event_id for event_id, count in lake.items() if count > 1},
         ),
         "rows": len(run.lake),
     }

@@ -10,6 +10,7 @@ import pyarrow.json
 
 from pipeline.core.catalog import TYPE_FIELD, Catalog
 from pipeline.core.contract import Contract
+from pipeline.core.columns import with_dictionaries, without_dictionaries
 from pipeline.core.diagnose import Claims, diagnose, read_claims
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.reasons import Reason, ReasonCode
@@ -24,7 +25,10 @@ _TYPE: Final = re.compile(rb'"%s"\s*:\s*"([^"\\]*)"' % TYPE_FIELD.encode())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Valid events of one table; `line` holds the ordinal of each row's line, rising."""
+    """Valid events of one table; `line` holds the ordinal of each row's line, rising.
+
+    Columns are not chunked; strings that repeat themselves are dictionaries, the id never is.
+    """
 
     contract: Contract
     rows: pa.Table
@@ -142,9 +146,10 @@ class _Part:
             if len(self.rows) > 1:
                 line = np.concatenate(self.line)
                 order = np.argsort(line)
-                rows = pa.concat_tables(map(_plain, self.rows)).take(order)
+                rows = pa.concat_tables(map(without_dictionaries, self.rows)).take(order)
                 line = line[order]
-            events = Events(contract=self.contract, rows=rows.combine_chunks(), line=line)
+            rows = with_dictionaries(rows, self.contract)
+            events = Events(contract=self.contract, rows=rows, line=line)
             self.decoded.events.append(events)
 
     def _keep(self, rows: pa.Table, part: Ints) -> None:
@@ -177,15 +182,6 @@ class _Part:
             contract_version=self.contract.version,
         )
         self.decoded.rejected.append(rejected)
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Return the rows with the types that JSON is read as: without dictionaries."""
-    for place, column in enumerate(rows.columns):
-        if pa.types.is_dictionary(column.type):
-            values = column.combine_chunks().dictionary_decode()
-            rows = rows.set_column(place, rows.field(place).name, values)
-    return rows
 
 
 def _bulk(text: bytes, contract: Contract, lines: int) -> pa.Table | str:

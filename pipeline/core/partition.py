@@ -15,7 +15,6 @@ from pipeline.core.encode import HOUR_MS, Partition
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.schema import TYPES, table_schema
 
-_SAMPLE_ROWS: Final = 256
 _HOUR_BITS: Final = 22
 """Enough for the milliseconds of an hour."""
 
@@ -29,7 +28,7 @@ def event_hours(events: Events) -> Ints:
 def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> list[Partition]:
     """Return the events as partitions by hour, each sorted by key, event time, stream order."""
     contract = events.contract
-    rows = _with_dictionaries(events.rows, contract)
+    rows = events.rows
     enricher = catalog.enrichers.get(contract.table)
     columns = {name: rows.column(name).combine_chunks() for name in rows.column_names}
     if enricher is not None:
@@ -57,19 +56,6 @@ def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> 
         )
         for first, after in itertools.pairwise(bounds)
     ]
-
-
-def _with_dictionaries(rows: pa.Table, contract: Contract) -> pa.Table:
-    """Dictionary-encode the strings that repeat themselves, judged by a sample; never the id."""
-    for place, field in enumerate(contract.fields):
-        if field.type == "string" and field.name != contract.id_field:
-            column = rows.column(place).combine_chunks()
-            if pa.types.is_dictionary(column.type):
-                continue
-            sample = column.take(pa.array(range(0, len(column), len(column) // _SAMPLE_ROWS + 1)))
-            if 2 * pc.count_distinct(sample).as_py() <= len(sample) or len(column) < 2:
-                rows = rows.set_column(place, field.name, column.dictionary_encode())
-    return rows
 
 
 def _as_declared(column: pa.Array, declared: pa.Field) -> tuple[pa.Array, pa.Field]:

@@ -57,7 +57,12 @@ def scan(lines: Lines, contract: Contract, chosen: Ints) -> Scanned | None:
                 values.append(cursor.read(step.text, step.field))
         good = cursor.good & (cursor.at == lines.end[chosen])
         columns = {TYPE_FIELD: _constant(contract.table, int(good.sum()))}
-        columns |= {each.field.name: _column(each, lines.buffer, good) for each in values}
+        columns |= {
+            each.field.name: _column(
+                each, lines.buffer, good, repeats=each.field.name != contract.id_field
+            )
+            for each in values
+        }
         rows = pa.table({each.name: columns[each.name] for each in contract.fields})
         return Scanned(line=chosen[good], rows=rows) if rows.num_rows else None
     return None
@@ -93,8 +98,8 @@ def _constant(value: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, pa.array([value], pa.string()))
 
 
-def _column(values: Values, buffer: bytes, good: Mask) -> pa.Array:
-    """Return the good lines' values as a column."""
+def _column(values: Values, buffer: bytes, good: Mask, *, repeats: bool) -> pa.Array:
+    """Return the good lines' values as a column; `repeats` says whether strings may."""
     chosen = slice(None) if good.all() else np.flatnonzero(good)
     present = values.present[chosen]
     absent = None if values.field.required or present.all() else ~present
@@ -105,7 +110,7 @@ def _column(values: Values, buffer: bytes, good: Mask) -> pa.Array:
     start, length = values.start[chosen], values.length[chosen] - 2
     if absent is not None:
         length[absent] = 0
-    if int(length.max(initial=0)) <= 8:
+    if repeats and int(length.max(initial=0)) <= 8:
         short = pa.array(words.leading(values.word[chosen], length), mask=absent)
         short = short.dictionary_encode()
         if 2 * len(short.dictionary) <= len(start) or len(start) < 2:

@@ -182,22 +182,22 @@ def _published(publications: Iterable[Publication]) -> pa.Table:
 
 def _span(connection: duckdb.DuckDBPyConnection, prefix: str) -> _Span:
     """Return when the run was, from its first event to its last publication, and its rate."""
-    row = connection.execute(
+    rows = connection.execute(
         """SELECT min(intended_us), max(greatest(intended_us, sent_us)), max(sent_us),
             count(*) FILTER (WHERE answer = 'acknowledged') FROM history"""
-    ).fetchone()
-    first_us, last_us, sent_us, acknowledged = row or (None, None, None, 0)
+    ).fetchall()
+    first_us, last_us, sent_us, acknowledged = rows[0]
     if first_us is None:
         raise OperatingError("latency needs a history, and it is empty", retryable=False)
     published = connection.execute(
         f"""SELECT max(published_ms) FROM published p WHERE (p.shard, p.first) IN
         (SELECT DISTINCT r.shard, {_FIRST} FROM lake r WHERE starts_with(id, $prefix))""",
         {"prefix": prefix},
-    ).fetchone()
+    ).fetchall()
     seconds = ((sent_us or last_us) - first_us) / 1_000_000
     return _Span(
         first_ms=first_us // 1_000,
-        last_ms=max(last_us // 1_000, published[0] or 0 if published else 0),
+        last_ms=max(last_us // 1_000, published[0][0] or 0),
         send_rate=round(acknowledged / seconds, 3) if seconds > 0 else None,
     )
 

@@ -174,8 +174,8 @@ def disorder(
         )
         without = "AND id NOT IN (SELECT id FROM excluded)"
     query = _DISORDER.format(without_excluded=without)
-    row = connection.execute(query, {"prefix": prefix, "examples": examples}).fetchone()
-    count, found = row or (0, None)
+    rows = connection.execute(query, {"prefix": prefix, "examples": examples}).fetchall()
+    count, found = rows[0]
     return count, found or []
 
 
@@ -184,7 +184,7 @@ def history_facts(
 ) -> HistoryFacts:
     """Check the history by itself: whose it is, that its words are known, and when it was."""
     answers = ", ".join(f"'{answer}'" for answer in Answer)
-    row = connection.execute(
+    rows = connection.execute(
         f"""SELECT count(*),
             count(*) FILTER (WHERE id IS NULL OR NOT starts_with(id, $prefix)),
             count(*) FILTER (WHERE answer IS NULL OR answer NOT IN ({answers})),
@@ -194,8 +194,8 @@ def history_facts(
             max(greatest(intended_us, sent_us, answered_us)) // 1000
         FROM history""",
         {"prefix": prefix, "tables": list(tables)},
-    ).fetchone()
-    sends, foreign, mute, strange, blank, first, last = row or (0, 0, 0, 0, 0, None, None)
+    ).fetchall()
+    sends, foreign, mute, strange, blank, first, last = rows[0]
     problems = (
         (sends == 0, "the history is empty"),
         (foreign, f"{foreign} rows of the history have no id of run {prefix.removesuffix('-')}"),
@@ -237,14 +237,14 @@ def quarantine_facts(connection: duckdb.DuckDBPyConnection) -> QuarantineFacts:
     unidentified = connection.execute(
         """SELECT count(*) FROM quarantine_rows WHERE NOT starts_with(reason, 'lost: ')
         AND row_number NOT IN (SELECT row_number FROM quarantined SEMI JOIN history USING (id))"""
-    ).fetchone()
+    ).fetchall()
     twice = connection.execute(
         """SELECT any_value(id), any_value(file), position FROM quarantine_rows
         GROUP BY shard, position, "index" HAVING count(*) > 1 ORDER BY ALL"""
     ).fetchall()
     return QuarantineFacts(
         by_reason=dict(reasons),
-        unidentified=unidentified[0] if unidentified else 0,
+        unidentified=unidentified[0][0],
         twice=tuple(twice),
     )
 

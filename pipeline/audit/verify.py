@@ -1,6 +1,6 @@
 """The verifier: history x lake x quarantine gives a verdict on every id of a run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,9 +103,6 @@ def judge(
         reasons.append(f"the history contradicts itself about {contradictory} ids")
     if history.sends != account.sends:
         reasons.append(f"{history.sends} sends in the history, {account.sends} accounted for")
-    ids = _example_ids(groups, examples)
-    found = accounting.locate(connection, [event_id for _, event_id in ids])
-    sent = accounting.locate_sent(connection, [event_id for _, event_id in ids])
     verdict = Verdict(
         run=run,
         validity=Validity.UNKNOWN,
@@ -114,14 +111,9 @@ def judge(
         quarantined_by_reason=quarantine.by_reason,
         stored_by_table=lake.rows_by_table,
         examples=(
-            *(_example(kind, event_id, found, sent) for kind, event_id in ids),
+            *_examples(connection, groups, examples),
             *(Example(kind=Violation.OUT_OF_ORDER, **late_row) for late_row in disordered),
-            *(
-                Example(
-                    kind=Violation.QUARANTINED_TWICE, id=row[0] or "", file=row[1], position=row[2]
-                )
-                for row in quarantine.twice[:examples]
-            ),
+            *_twice(quarantine, examples),
         ),
     )
     return _conclude(verdict, reasons)
@@ -217,8 +209,10 @@ def _account(
     )
 
 
-def _example_ids(groups: Sequence[Group], examples: int) -> list[tuple[Violation, str]]:
-    """Return the first ids of each kind of violation that the groups show."""
+def _examples(
+    connection: duckdb.DuckDBPyConnection, groups: Sequence[Group], examples: int
+) -> list[Example]:
+    """Return the first ids of each kind of violation, with their place in the lake or history."""
     kinds: dict[Violation, Callable[[Group], bool]] = {
         Violation.LOST: lambda group: group.fate == "lost",
         Violation.DUPLICATED: lambda group: group.duplicated,
@@ -227,26 +221,37 @@ def _example_ids(groups: Sequence[Group], examples: int) -> list[tuple[Violation
         Violation.STORED_POISON: lambda g: g.fate == "stored" and g.poison and not g.replayed,
         Violation.STORED_AND_QUARANTINED: lambda group: group.doubly_placed,
     }
-    return [
+    chosen = [
         (kind, event_id)
         for kind, belongs in kinds.items()
         for event_id in sorted(
             event_id for group in groups if belongs(group) for event_id in group.examples
         )[:examples]
     ]
+    if not chosen:
+        return []
+    stored = accounting.locate(connection, [event_id for _, event_id in chosen])
+    sent = accounting.locate_sent(connection, [event_id for _, event_id in chosen])
+    found = []
+    for kind, event_id in chosen:
+        history = sent.get(event_id, Place())
+        place = stored.get(event_id, history)
+        found.append(
+            Example(
+                kind=kind,
+                id=event_id,
+                table=place.table,
+                file=place.file,
+                position=place.position,
+                detail=history.detail,
+            )
+        )
+    return found
 
 
-def _example(
-    kind: Violation, event_id: str, found: Mapping[str, Place], sent: Mapping[str, Place]
-) -> Example:
-    """Return an example with its place in the lake, else with what the history says of it."""
-    history = sent.get(event_id, Place())
-    place = found.get(event_id, history)
-    return Example(
-        kind=kind,
-        id=event_id,
-        table=place.table,
-        file=place.file,
-        position=place.position,
-        detail=history.detail,
-    )
+def _twice(quarantine: QuarantineFacts, examples: int) -> list[Example]:
+    """Return places of quarantine that hold more than one row."""
+    return [
+        Example(kind=Violation.QUARANTINED_TWICE, id=event_id or "", file=file, position=position)
+        for event_id, file, position in quarantine.twice[:examples]
+    ]

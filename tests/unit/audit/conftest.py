@@ -103,6 +103,10 @@ class Run:
         }
         self.quarantine.append(row | changes)
 
+    def violations(self, verdict: Verdict | None = None) -> dict[str, int]:
+        found = (verdict or self.judged()).violations
+        return {kind: count for kind, count in found.items() if count}
+
     def judged(self) -> Verdict:
         for name, rows, schema in (
             ("history", self.history, HISTORY_SCHEMA),

@@ -19,6 +19,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from infra.local.monitor import LocalMonitor
 from infra.local.provider.catalogue import INVOKES, TYPES
+from infra.local.provider.errors import ProviderError
 from infra.local.provider.interpreter import Provider
 from infra.local.stack import LocalStack
 from infra.local.state import State, read_identity
@@ -104,7 +105,7 @@ def run_program(
                 root_directory=str(Path(__file__).resolve().parents[2]),
             )
         )
-        asyncio.run(_program())
+        asyncio.run(_program(monitor))
 
     with warnings.catch_warnings():
         # The SDK's modules speak of their own deprecated classes when they are loaded.
@@ -113,12 +114,17 @@ def run_program(
     return monitor.outputs
 
 
-async def _program() -> None:
+async def _program(monitor: LocalMonitor) -> None:
     # Of several failures the first is raised; the loop would print those that nobody awaits.
     asyncio.get_running_loop().set_exception_handler(
         lambda _, context: LOG.debug("%s", context["message"])
     )
     await run_in_stack(_execute)
+    exported = getattr(pulumi_settings.get_root_resource(), "outputs", {})
+    # What was never a value is not even sent.
+    lost = sorted(set(exported) - set(monitor.outputs))
+    if lost:
+        raise ProviderError(f"outputs that never became a value: {', '.join(lost)}")
 
 
 def _execute() -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
-from infra.local.provider.template import Choice, Each, Keys, Pairs
+from infra.local.provider.template import Choice, Each, Given, Keys, Pairs
 
 _ACTIVE: Final = Wait(waiter="table_exists", parameters={"TableName": "$name"})
 _ENCRYPTION: Final = {
@@ -26,7 +26,7 @@ TABLE: Final = ResourceType(
             ),
             "KeySchema": [
                 {"AttributeName": "$hashKey", "KeyType": "HASH"},
-                {"AttributeName": "$rangeKey", "KeyType": "RANGE"},
+                Given(of="$rangeKey", then={"AttributeName": "$rangeKey", "KeyType": "RANGE"}),
             ],
             "SSESpecification": _ENCRYPTION,
             "DeletionProtectionEnabled": "$deletionProtectionEnabled",

@@ -64,10 +64,21 @@ class Joined:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Given:
+    """`then`, if the reference finds something: for a structure with literals in it."""
+
+    of: str
+    then: Template
+
+
+@dataclass(frozen=True, kw_only=True)
 class Content:
     """The bytes of the file that a Pulumi asset or archive names."""
 
     of: str
+
+
+Operator = Each | Pairs | Keys | Choice | Given | Content
 
 
 def render(template: Template, scope: Scope) -> Any:
@@ -82,7 +93,7 @@ def render(template: Template, scope: Scope) -> Any:
         items = [render(item, scope) for item in template]
         found = [item for item in items if item is not ABSENT]
         return found if found or not template else ABSENT
-    if isinstance(template, Each | Pairs | Keys | Choice | Joined | Content):
+    if isinstance(template, Operator | Joined):
         return _operate(template, scope)
     return template
 
@@ -103,7 +114,7 @@ def lookup(path: str, scope: Scope) -> Any:
     return value
 
 
-def _operate(operator: Each | Pairs | Keys | Choice | Joined | Content, scope: Scope) -> Any:
+def _operate(operator: Operator | Joined, scope: Scope) -> Any:
     if isinstance(operator, Joined):
         parts = [render(part, scope) for part in operator.parts]
         return ABSENT if ABSENT in parts else "".join(map(str, parts))
@@ -111,7 +122,7 @@ def _operate(operator: Each | Pairs | Keys | Choice | Joined | Content, scope: S
     return ABSENT if value is ABSENT else _apply(operator, value, scope)
 
 
-def _apply(operator: Each | Pairs | Keys | Choice | Content, value: Any, scope: Scope) -> Any:
+def _apply(operator: Operator, value: Any, scope: Scope) -> Any:
     match operator:
         case Each():
             result: Any = [render(operator.to, {**scope, "item": item}) for item in value]
@@ -121,6 +132,8 @@ def _apply(operator: Each | Pairs | Keys | Choice | Content, value: Any, scope: 
             result = sorted(value)
         case Choice():
             result = operator.true if value else operator.false
+        case Given():
+            result = render(operator.then, scope)
         case Content():
             result = Path(value["path"]).read_bytes()
     return result

@@ -113,7 +113,8 @@ class Cursor:
         length, closed, broken = words.first_stop(first)
         looked_at = 1
         while not (done := closed | broken).all() and 8 * looked_at <= wanted.max_bytes:
-            rest = np.flatnonzero(~done)
+            # Most often all lines go on or none; a slice spares the copies of an index.
+            rest = np.flatnonzero(~done) if done.any() else slice(None)
             if looked_at < WORDS_AHEAD["string"]:
                 word = ahead.word(offset + 8 * looked_at)[rest]
             else:
@@ -140,22 +141,22 @@ class Cursor:
 
 def _integers(word: Words, ahead: _Ahead, offset: int) -> tuple[npt.NDArray[np.int64], Ints, Mask]:
     """Return the numbers, how many bytes write each, and whether JSON allows them as written."""
-    following: Words | None = None
     minus: Mask = (word & _ONE_BYTE) == _MINUS
     negative = bool(minus.any())
     if negative:
-        following = ahead.word(offset + 8)
-        word = np.where(minus, words.without_first_byte(word, following), word)
-        moved = words.without_first_byte(following, ahead.word(offset + 16))
-        following = np.where(minus, moved, following)
+        word = np.where(minus, ahead.word(offset + 1), word)
     length, number = words.digits(word)
-    fine: Mask = (length > 0) & ~(((word & _ONE_BYTE) == _ZERO) & (length > 1))
+    fine: Mask = (length > 0) & (((word & _ONE_BYTE) != _ZERO) | (length == 1))
     long = length == 8
     if long.any():
-        more_digits, more = words.digits(ahead.word(offset + 8) if following is None else following)
-        fine &= ~(long & (more_digits == 8))
-        number = np.where(long, words.appended(number, more_digits, more), number)
-        length += np.where(long, more_digits, 0)
+        following = ahead.word(offset + 8)
+        if negative:
+            following = np.where(minus, ahead.word(offset + 9), following)
+        more_digits, more = words.digits(following)
+        fine &= ~long | (more_digits < 8)
+        longer = words.appended(number, more_digits, more)
+        number = longer if long.all() else np.where(long, longer, number)
+        length += more_digits if long.all() else np.where(long, more_digits, 0)
     numbers = number.view(np.int64)
     if negative:
         numbers, length = np.where(minus, -numbers, numbers), length + minus

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from pipeline.core.batch import Batch
 from pipeline.core.catalog import Catalog
-from pipeline.core.contract import Contract
 from pipeline.core.decode import Events
 from pipeline.core.encode import HOUR_MS, Partition
 from pipeline.core.lines import Ints, Lines

@@ -20,7 +20,7 @@ _ALL: Final = np.uint64(2**64 - 1)
 _ONES, _HIGHS, _LOWS, _BLANKS = _every(0x01), _every(0x80), _every(0x7F), _every(0x20)
 _QUOTES, _SLASHES, _ZEROS, _OVER_NINE = _every(0x22), _every(0x5C), _every(0x30), _every(0x76)
 _POWERS: Final = np.array([10**n for n in range(9)], dtype=np.uint64)
-_U1, _U3, _U8, _U16, _U32, _U56, _U64 = (np.uint64(n) for n in (1, 3, 8, 16, 32, 56, 64))
+_U1, _U3, _U8, _U16, _U32, _U64 = (np.uint64(n) for n in (1, 3, 8, 16, 32, 64))
 
 
 def first_stop(word: Words) -> tuple[Ints, Mask, Mask]:
@@ -63,12 +63,6 @@ def appended(number: Words, count: Ints, more: Words) -> Words:
     """Return `number` with the `count` digits of `more` written behind it."""
     longer: Words = number * _POWERS[count] + more
     return longer
-
-
-def without_first_byte(word: Words, following: Words) -> Words:
-    """Return the word that starts one byte later."""
-    moved: Words = (word >> _U8) | (following << _U56)
-    return moved
 
 
 def _zero_bytes(word: Words) -> Words:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from pipeline.audit.history import Answer
 from pipeline.errors import BrokenInvariant, OperatingError, UserError
@@ -214,9 +213,8 @@ class Producer(Generic[Tag]):
             answer = self._client.put_records(StreamName=self._stream_name, Records=entries)
         except (BotoCoreError, ClientError) as error:
             return [of_error(error)] * len(batch)
-        except ResponseParserError:
-            return [Outcome.UNKNOWN] * len(batch)
-        outcomes = [of_entry(entry.get("ErrorCode")) for entry in answer["Records"]]
+        # A body that is no JSON comes through botocore as an answer without entries.
+        outcomes = [of_entry(entry.get("ErrorCode")) for entry in answer.get("Records", ())]
         return outcomes if len(outcomes) == len(batch) else [Outcome.UNKNOWN] * len(batch)
 
     def _again(self, shipment: Shipment[Tag], outcome: Outcome) -> bool:

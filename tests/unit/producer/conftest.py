@@ -38,7 +38,7 @@ class ConnectionDropped(Exception):
     """Told to a step that wants no answer to go out."""
 
 
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, dict[str, Any] | bytes]
 Step = Callable[[list[Entry]], Answer]
 
 
@@ -70,6 +70,15 @@ class ScriptedKinesis:
     def next_errors(self, status: int, code: str, *, times: int = 1) -> None:
         """Fail the next requests as a whole; nothing is stored."""
         self.script += [lambda _: (status, {"__type": code, "message": "as told"})] * times
+
+    def next_says(self, answer: dict[str, Any] | bytes) -> None:
+        """Store all of the next request and answer it with this."""
+
+        def step(entries: list[Entry]) -> Answer:
+            self.stored += entries
+            return 200, answer
+
+        self.script.append(step)
 
     def next_loses_its_answer(self, *, times: int = 1) -> None:
         """Store all of the next requests, then drop the connection."""
@@ -118,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionDropped:
             self.close_connection = True
             return
-        payload = json.dumps(answer).encode()
+        payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(payload)))

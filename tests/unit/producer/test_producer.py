@@ -103,6 +103,39 @@ def test_a_lost_answer_is_asked_for_with_the_same_bytes_and_the_same_key(
     assert answers[0].attempts == 2
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"<html>not JSON", {"FailedRecordCount": 0, "Records": []}],
+    ids=["not JSON", "fewer entries than records"],
+)
+def test_an_answer_that_makes_no_sense_proves_nothing(
+    kinesis: Any, make: Make, answers: list[Answered[int]], answer: Any
+) -> None:
+    kinesis.next_says(answer)
+    with make() as producer:
+        producer.put(table="t", key="a", body=b"1", tag=1)
+    assert kinesis.stored[0] == kinesis.stored[1]
+    assert fates(answers) == {1: Answer.ACKNOWLEDGED}
+
+
+def test_answers_are_told_one_at_a_time(make: Make) -> None:
+    """So that a listener needs no lock of its own."""
+    meeting = threading.Barrier(2)
+    met: list[int] = []
+
+    def listen(answered: Answered[int]) -> None:
+        try:
+            met.append(meeting.wait(0.05))
+        except threading.BrokenBarrierError:
+            meeting.reset()
+
+    with make(QUICK, listen) as producer:
+        for number in range(4):
+            producer.put(table="t", key=KEYS[number], body=b"1", tag=number)
+    assert producer.metrics().acknowledged == 4
+    assert met == []
+
+
 @given(st.data())
 @settings(
     max_examples=15,

@@ -32,9 +32,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Something that happened at `x`."""
+    """Something that happened at `x`, under a short `sign` such as 1."""
 
     x: float
+    sign: str
     text: str
 
 
@@ -67,8 +68,8 @@ def line_chart(
         *(_area(each, x, y) for each in series if each.filled),
         *(_line(each, x, y) for each in series),
         _limit(limit, y),
-        *(_mark(mark, x) for mark in marks),
         *(_tip(tip, x) for tip in tips),
+        *(_mark(mark, x) for mark in marks),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         class_="chart",
@@ -221,19 +222,13 @@ def _limit(limit: tuple[float, str] | None, y: Axis) -> Markup | None:
 
 
 def _mark(mark: Mark, x: Axis) -> Markup:
-    """Return a dashed line with its text along the top."""
-    at = _left(x, mark.x)
-    late = at > LEFT + _INNER_WIDTH * 0.7
+    """Return a dashed line with its sign on top, and its text under the pointer."""
+    at = f"{_left(x, mark.x):.1f}"
     return tag(
         "g",
-        tag("line", x1=f"{at:.1f}", x2=f"{at:.1f}", y1=TOP, y2=TOP + _INNER_HEIGHT),
-        tag(
-            "text",
-            mark.text,
-            x=f"{at - 5 if late else at + 5:.1f}",
-            y=TOP + 9,
-            text_anchor="end" if late else "start",
-        ),
+        tag("line", x1=at, x2=at, y1=TOP, y2=TOP + _INNER_HEIGHT),
+        tag("circle", tag("title", mark.text), cx=at, cy=TOP, r=9),
+        tag("text", mark.sign, x=at, y=TOP + 4, text_anchor="middle"),
         class_="mark",
     )
 

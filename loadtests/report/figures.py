@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Final
 
 from loadtests.latency import Latency, Slice
 from loadtests.report.chart import Mark, Series, Tip, legend, line_chart
 from loadtests.report.facts import Facts
-from loadtests.report.markup import Markup, join, tag
+from loadtests.report.markup import Markup, tag
 from loadtests.report.scales import (
     count_text,
     duration_text,
@@ -16,6 +17,9 @@ from loadtests.report.scales import (
     percentile_axis,
     time_axis,
 )
+
+_LIMIT_IN_SIGHT: Final = 5
+"""An objective is drawn when the longest latency came within this factor of it."""
 
 
 def throughput(latency: Latency, facts: Facts) -> Markup:
@@ -47,7 +51,7 @@ def throughput(latency: Latency, facts: Facts) -> Markup:
         ),
     )
     note = "Events a second. A commit makes a whole batch readable at once, hence the peaks."
-    return _figure(drawn, legend(series), note)
+    return _figure(drawn, note, legend(series), _happenings(latency, facts))
 
 
 def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | None) -> Markup:
@@ -59,10 +63,13 @@ def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | Non
         _curve("longest", "hot", slices, lambda s: s.latency.max_ms if s.latency else None),
     )
     values = [value for each in series for _, value in each.points if value is not None]
+    highest = max(values, default=10)
+    if p99_ms_max and p99_ms_max <= highest * _LIMIT_IN_SIGHT:
+        highest = max(highest, p99_ms_max)
     drawn = line_chart(
         series,
         x=time_axis(_seconds(latency, len(slices))),
-        y=logarithmic(min(values, default=1), max(values, default=10), label=ms_text),
+        y=logarithmic(min(values, default=1), highest, label=ms_text),
         title="Latency over time",
         description="From the intended send until the row is readable, by the time of the send.",
         marks=_marks(latency, facts),
@@ -78,7 +85,7 @@ def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | Non
         ),
     )
     note = "By the moment at which an event was meant to leave, so a stalled sender shows as well."
-    return _figure(drawn, legend(series), note)
+    return _figure(drawn, note, legend(series), _happenings(latency, facts))
 
 
 def percentiles(latency: Latency) -> Markup:
@@ -104,11 +111,13 @@ def percentiles(latency: Latency) -> Markup:
         ],
     )
     note = "So many percent of all rows were readable within so long. Both axes are logarithmic."
-    return _figure(drawn, None, note)
+    return _figure(drawn, note)
 
 
-def _figure(drawn: Markup, key: Markup | None, note: str) -> Markup:
-    return tag("figure", join(key, drawn), tag("figcaption", note))
+def _figure(
+    drawn: Markup, note: str, key: Markup | None = None, happenings: Markup | None = None
+) -> Markup:
+    return tag("figure", key, drawn, tag("figcaption", happenings, note))
 
 
 def _seconds(latency: Latency, slices: int) -> float:
@@ -151,7 +160,19 @@ def _marks(latency: Latency, facts: Facts) -> list[Mark]:
     if not latency.slices:
         return []
     first_ms = latency.slices[0].start_ms
-    return [Mark(x=(each.at_ms - first_ms) / 1_000, text=each.text) for each in facts.happenings]
+    return [
+        Mark(x=(each.at_ms - first_ms) / 1_000, sign=str(number), text=each.text)
+        for number, each in enumerate(facts.happenings, start=1)
+    ]
+
+
+def _happenings(latency: Latency, facts: Facts) -> Markup | None:
+    """Return what the signs on the time line stand for."""
+    marks = _marks(latency, facts)
+    if not marks:
+        return None
+    said = (tag("li", f"{duration_text(max(mark.x, 0))}: {mark.text}") for mark in marks)
+    return tag("ol", *said, class_="happenings")
 
 
 def _tips(latency: Latency, text: Callable[[Slice], str]) -> list[Tip]:

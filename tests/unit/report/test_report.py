@@ -70,11 +70,11 @@ def test_the_page_says_valid_and_shows_every_part(
         "Throughput over time",
         "Latency over time",
         "Distribution of latency",
-        "worker killed",
+        "25 s: worker killed",
         "wrong-type",
         "7.9 MB",
         "2 cores, 24 GiB, Linux x86_64, Python 3.11.7",
-        "objective for p99: 10 s",
+        "objective for p99: 15 s",
     ):
         assert said in text
     assert "Where it broke" not in text

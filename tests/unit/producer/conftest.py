@@ -53,6 +53,8 @@ class ScriptedKinesis:
     requests: list[list[Entry]] = field(default_factory=list)
     stored: list[Entry] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
+    arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Released by each request as it arrives."""
     port: int = 0
 
     def next_fails(self, *places: int, code: str = THROTTLE, written: bool = False) -> None:
@@ -91,6 +93,7 @@ class ScriptedKinesis:
 
     def answer(self, entries: list[Entry]) -> Answer:
         self.requests.append(entries)
+        self.arrived.release()
         assert self.open.wait(30)
         if not self.script:
             self.next_fails()

@@ -118,7 +118,7 @@ def test_an_answer_that_makes_no_sense_proves_nothing(
     assert fates(answers) == {1: Answer.ACKNOWLEDGED}
 
 
-def test_answers_are_told_one_at_a_time(make: Make) -> None:
+def test_answers_are_told_one_at_a_time(kinesis: Any, make: Make) -> None:
     """So that a listener needs no lock of its own."""
     meeting = threading.Barrier(2)
     met: list[int] = []
@@ -129,9 +129,12 @@ def test_answers_are_told_one_at_a_time(make: Make) -> None:
         except threading.BrokenBarrierError:
             meeting.reset()
 
+    kinesis.open.clear()
     with make(QUICK, listen) as producer:
         for number in range(4):
             producer.put(table="t", key=KEYS[number], body=b"1", tag=number)
+            assert kinesis.arrived.acquire(timeout=10)
+        kinesis.open.set()
     assert producer.metrics().acknowledged == 4
     assert met == []
 

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from pipeline.core.records import Record, ShardId
-from pipeline.errors import OperatingError
+from pipeline.errors import BrokenInvariant, OperatingError
 from pipeline.ledger.effects import NewToken, Now, ReadHead, WriteHead
-from pipeline.ledger.protocol import look_ahead, sweep, take
+from pipeline.ledger.protocol import look_ahead, retire, sweep, take
+from pipeline.ledger.restore import restore
 from pipeline.ledger.seams import Core, Ledger, Source, Store, WarmSet
 from pipeline.ledger.settings import ProtocolSettings, Take
 from pipeline.ledger.state import Head, ShardStatus, TakeOutcome
@@ -67,20 +68,26 @@ class Worker:
     def sweep(self, *, deadline_ms: int) -> tuple[TakeOutcome, ...]:
         """Finish on every shard what no batch will finish, as far as the time allows (T5).
 
-        A shard in trouble does not keep the others from being swept. Raises the first trouble.
+        A shard in trouble does not keep the others from being swept. Raises the first trouble, a
+        broken invariant before others.
         """
         outcomes: list[TakeOutcome] = []
-        troubles: list[OperatingError] = []
-        for shard in self._shards():
+        troubles: list[OperatingError | BrokenInvariant] = []
+        listed = self._listed()
+        for shard in self._shards(listed):
             if self._clock_ms() >= deadline_ms - self._settings.margin_ms:
                 break
             try:
-                steps = sweep(shard, deadline_ms=deadline_ms, settings=self._settings)
+                steps = (
+                    sweep(shard, deadline_ms=deadline_ms, settings=self._settings)
+                    if shard in listed
+                    else retire(shard)
+                )
                 outcomes.append(self._run(steps, deadline_ms=deadline_ms))
-            except OperatingError as trouble:
+            except (OperatingError, BrokenInvariant) as trouble:
                 troubles.append(trouble)
         if troubles:
-            raise troubles[0]
+            raise min(troubles, key=lambda trouble: isinstance(trouble, OperatingError))
         return tuple(outcomes)
 
     def _run(self, steps: Steps[T], *, deadline_ms: int) -> T:
@@ -96,15 +103,30 @@ class Worker:
 
         return run(steps, self, before=in_time)
 
+    def restore(self) -> tuple[ShardId, ...]:
+        """Bring a ledger that was restored from a backup up to the journal; return its shards.
+
+        Only with mapping and workers stopped for one longest run (T21): neither counters nor random
+        tokens would save a ledger that is rewound under a live worker.
+        """
+        listed = self._listed()
+        shards = tuple(dict.fromkeys((*self._shards(listed), *self.store.journaled_shards())))
+        for shard in shards:
+            run(restore(shard), self)
+        return shards
+
     def pending(self) -> tuple[ShardStatus, ...]:
         """Return where every shard stands, read from ledger and stream; changes nothing."""
-        return tuple(self._status(shard) for shard in self._shards())
+        listed = self._listed()
+        return tuple(
+            self._status(shard, is_listed=shard in listed) for shard in self._shards(listed)
+        )
 
-    def _status(self, shard: ShardId) -> ShardStatus:
+    def _status(self, shard: ShardId, *, is_listed: bool) -> ShardStatus:
         head = self.ledger.read_head(shard)
         start = head or Head(shard=shard, revision="", changed_ms=0)
         ahead = None
-        if not start.closed:
+        if is_listed and not start.closed:
             ahead = next(iter(run(look_ahead(start), self).records), None)
         return ShardStatus(
             shard=shard,
@@ -116,9 +138,11 @@ class Worker:
             closed=start.closed,
         )
 
-    def _shards(self) -> tuple[ShardId, ...]:
-        """Return the shards of stream and ledger, parents before children where both are listed."""
-        listed = [info.shard for info in self.source.shards()]
+    def _listed(self) -> tuple[ShardId, ...]:
+        return tuple(info.shard for info in self.source.shards())
+
+    def _shards(self, listed: tuple[ShardId, ...]) -> tuple[ShardId, ...]:
+        """Return the shards of stream and ledger; the stream lists parents before children."""
         return tuple(dict.fromkeys((*listed, *self.ledger.shards())))
 
     def now_ms(self) -> int:

@@ -121,6 +121,13 @@ class DynamoLedger:
         if head is None or head.last_commit != commit.ref:
             raise Refused("the fence is lost", shard=commit.shard, position=commit.first) from error
 
+    def put_back(self, commit: Commit, /) -> None:
+        """Write a commit that a restored ledger lacks. Raises OutcomeUnknown."""
+        try:
+            self._client.put_item(TableName=self._table, Item=commit_to_item(commit))
+        except (BotoCoreError, ClientError) as error:
+            raise unknown("put a commit back", commit.shard, error) from error
+
     def mark_published(self, shard: ShardId, ref: CommitRef, *, revision: str, now_ms: int) -> None:
         """Clear `unpublished` if it names this commit. Raises OutcomeUnknown."""
         try:

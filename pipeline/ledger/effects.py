@@ -11,6 +11,7 @@ from pipeline.ledger.state import (
     Commit,
     CommitRef,
     Head,
+    JournalEntry,
     ShardInfo,
     Slice,
 )
@@ -260,3 +261,25 @@ class ReadDone(Effect[int | None]):
     def perform(self, world: World) -> int | None:
         """Read it."""
         return world.store.done_ms(self.commit)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJournal(Effect[tuple[JournalEntry, ...]]):
+    """All that the journal says of a shard."""
+
+    shard: ShardId
+
+    def perform(self, world: World) -> tuple[JournalEntry, ...]:
+        """Read it."""
+        return world.store.journal(self.shard)
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(Effect[None]):
+    """A commit that a restored ledger lacks."""
+
+    commit: Commit
+
+    def perform(self, world: World) -> None:
+        """Write it."""
+        world.ledger.put_back(self.commit)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.core.records import Position, ShardId
 from pipeline.errors import BrokenInvariant, OperatingError, Refused
-from pipeline.ledger.state import Advance, Commit, CommitRef, Head
+from pipeline.ledger.state import Advance, Commit, CommitRef, Head, JournalEntry
 
 
 def advanced(head: Head, commit: Commit, advance: Advance) -> Head:
@@ -57,6 +57,10 @@ class MemoryLedger:
         self.heads[commit.shard] = advanced(head, commit, advance)
         self.commits[commit.shard, commit.first] = commit
 
+    def put_back(self, commit: Commit, /) -> None:
+        """Write a commit that a restored ledger lacks."""
+        self.commits[commit.shard, commit.first] = commit
+
     def mark_published(self, shard: ShardId, ref: CommitRef, *, revision: str, now_ms: int) -> None:
         """Clear `unpublished` if it names this commit."""
         head = self.heads.get(shard)
@@ -89,7 +93,7 @@ class MemoryStore:
 
     staged: dict[str, bytes] = field(default_factory=dict)
     visible: dict[str, bytes] = field(default_factory=dict)
-    journal: dict[tuple[ShardId, CommitRef], Commit] = field(default_factory=dict)
+    entries: dict[tuple[ShardId, CommitRef], Commit] = field(default_factory=dict)
     done: dict[tuple[ShardId, CommitRef], int] = field(default_factory=dict)
 
     def put_staged(self, key: str, body: bytes, /) -> None:
@@ -109,7 +113,7 @@ class MemoryStore:
 
     def put_journal(self, commit: Commit, /) -> None:
         """Write the commit's journal entry."""
-        self.journal[commit.shard, commit.ref] = commit
+        self.entries[commit.shard, commit.ref] = commit
 
     def put_done(self, commit: Commit, *, published_ms: int) -> None:
         """Mark the commit as published."""
@@ -118,3 +122,15 @@ class MemoryStore:
     def done_ms(self, commit: Commit, /) -> int | None:
         """Return when the commit was published, None if it was not."""
         return self.done.get((commit.shard, commit.ref))
+
+    def journal(self, shard: ShardId, /) -> tuple[JournalEntry, ...]:
+        """Return a shard's journal."""
+        return tuple(
+            JournalEntry(commit=commit, published_ms=self.done_ms(commit))
+            for (owner, _), commit in self.entries.items()
+            if owner == shard
+        )
+
+    def journaled_shards(self) -> tuple[ShardId, ...]:
+        """Return every shard that has a journal."""
+        return tuple(dict.fromkeys(shard for shard, _ in self.entries))

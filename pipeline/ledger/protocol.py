@@ -2,6 +2,7 @@
 
     take      a batch, to success once all of it is committed (I5)
     sweep     what no batch will finish: unpublished commits, discarded tails, ends of shards (T5)
+    retire    a shard that left the stream: what it committed is published, what it had left is lost
 
 Neither does any input or output: whoever drives them does (`pipeline.ledger.steps.run`).
 """
@@ -157,6 +158,14 @@ def finish_unlisted(parent: ShardId, progress: Progress) -> Steps[bool]:
         yield from close_shard(head)
         progress.lost_ends += 1
     return True
+
+
+def retire(shard: ShardId) -> Steps[TakeOutcome]:
+    """Finish a shard that the stream lists no more; `lost` says whether its tail went with it."""
+    progress = Progress(shard=shard)
+    yield from finish_unlisted(shard, progress)
+    head = yield from ask(ReadHead(shard))
+    return progress.outcome(head or Head(shard=shard, revision="", changed_ms=0))
 
 
 def close_shard(head: Head) -> Steps[None]:

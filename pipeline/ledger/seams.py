@@ -12,6 +12,7 @@ from pipeline.ledger.state import (
     Commit,
     CommitRef,
     Head,
+    JournalEntry,
     ShardInfo,
     Slice,
 )
@@ -54,6 +55,10 @@ class Ledger(Protocol):
         """Advance the head and add the commit, both or neither, if the fence still holds."""
         ...
 
+    def put_back(self, commit: Commit, /) -> None:
+        """Write a commit that a restored ledger lacks (`pipeline.ledger.restore` alone)."""
+        ...
+
     def mark_published(self, shard: ShardId, ref: CommitRef, *, revision: str, now_ms: int) -> None:
         """Clear `unpublished` if it still names this commit; else change nothing."""
         ...
@@ -92,6 +97,14 @@ class Store(Protocol):
 
     def put_done(self, commit: Commit, *, published_ms: int) -> None:
         """Write the mark that the commit is published (T20)."""
+        ...
+
+    def journal(self, shard: ShardId, /) -> tuple[JournalEntry, ...]:
+        """Return a shard's journal."""
+        ...
+
+    def journaled_shards(self) -> tuple[ShardId, ...]:
+        """Return every shard that has a journal."""
         ...
 
     def done_ms(self, commit: Commit, /) -> int | None:

@@ -97,6 +97,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """A commit as the journal has it; `published_ms` is None until its `.done` mark is written."""
+
+    commit: Commit
+    published_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
     """The head's half of the transaction: it closes the open range and names the commit."""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import names
+from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant, OperatingError, OutcomeUnknown
-from pipeline.ledger.items import commit_to_json
-from pipeline.ledger.state import Commit
+from pipeline.ledger.items import commit_from_json, commit_to_json
+from pipeline.ledger.state import Commit, JournalEntry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -90,6 +91,34 @@ class S3Store:
         except (BotoCoreError, ClientError) as error:
             if not is_status(error, 412):
                 raise OutcomeUnknown(f"no certain answer to: put {key}: {error}") from error
+
+    def journal(self, shard: ShardId, /) -> tuple[JournalEntry, ...]:
+        """Return a shard's journal. Raises OperatingError."""
+        keys = set(self._list(f"{names.JOURNAL_PREFIX}{shard}/", "Contents", "Key"))
+        entries = []
+        for key in sorted(key for key in keys if key.endswith(".json")):
+            commit = commit_from_json(self.get_staged(key))
+            is_done = f"{journal_key(commit)}.done" in keys
+            entries.append(
+                JournalEntry(commit=commit, published_ms=self.done_ms(commit) if is_done else None)
+            )
+        return tuple(entries)
+
+    def journaled_shards(self) -> tuple[ShardId, ...]:
+        """Return every shard that has a journal. Raises OperatingError."""
+        found = self._list(names.JOURNAL_PREFIX, "CommonPrefixes", "Prefix", delimiter="/")
+        return tuple(
+            ShardId(prefix.removeprefix(names.JOURNAL_PREFIX).rstrip("/")) for prefix in found
+        )
+
+    def _list(self, prefix: str, kind: str, name: str, *, delimiter: str = "") -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter=delimiter
+        )
+        try:
+            return [str(entry[name]) for page in pages for entry in dict(page).get(kind, [])]
+        except (BotoCoreError, ClientError) as error:
+            raise OperatingError(f"cannot list {prefix}: {error}") from error
 
     def done_ms(self, commit: Commit, /) -> int | None:
         """Return when the commit was published, None if it was not. Raises OperatingError."""

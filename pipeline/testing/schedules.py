@@ -15,7 +15,8 @@ from pipeline.ledger.effects import (
 from pipeline.ledger.state import TakeOutcome
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed, ScriptedCore
-from pipeline.testing.simulation import RUN_MS_MAX, Run, SimulatedWorker, Simulation
+from pipeline.testing.run import Run, SimulatedWorker
+from pipeline.testing.simulation import RUN_MS_MAX, Simulation
 
 Schedule = Callable[[], None]
 

@@ -9,8 +9,9 @@ from pipeline.ledger.effects import CommitTransaction, PutFinalIfAbsent
 from pipeline.ledger.state import TakeOutcome
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed
+from pipeline.testing.run import SimulatedWorker
 from pipeline.testing.schedules import Schedule, resume
-from pipeline.testing.simulation import RUN_MS_MAX, SimulatedWorker, Simulation
+from pipeline.testing.simulation import RUN_MS_MAX, Simulation
 
 
 def deliver(

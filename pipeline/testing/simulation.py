@@ -1,168 +1,23 @@
 """Workers, zombies, crashes and lost replies, one effect at a time, with the invariants checked."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from collections.abc import Sequence
 
 from pipeline.core.records import Record, ShardId
-from pipeline.errors import OperatingError, OutcomeUnknown, SluiceError
+from pipeline.errors import OperatingError
 from pipeline.ledger import protocol
+from pipeline.ledger import restore as restoring
 from pipeline.ledger.memory import MemoryLedger, MemoryStore
-from pipeline.ledger.seams import Ledger, Source, Store, WarmSet
 from pipeline.ledger.settings import ProtocolSettings, Take
 from pipeline.ledger.state import TakeOutcome
-from pipeline.ledger.steps import Effect, Steps, Together
+from pipeline.ledger.steps import Steps, run
 from pipeline.testing.account import Account, Violation, is_quarantine, rows
 from pipeline.testing.core import Killed, Row, ScriptedCore, ScriptedSeen
+from pipeline.testing.run import Run, SimulatedWorker
 from pipeline.testing.stream import ManualClock, ScriptedStream
-
-T = TypeVar("T")
 
 WINDOW_MS = 300_000
 RUN_MS_MAX = 60_000
 ROUNDS_MAX = 60
-
-
-@dataclass
-class SimulatedWorker:
-    """A process: its core and its warm sets. A new one knows nothing."""
-
-    name: str
-    core: ScriptedCore
-    ledger: Ledger
-    store: Store
-    source: Source
-    clock: Callable[[], int]
-    tokens: Iterator[str]
-    warm: dict[ShardId, WarmSet] = field(default_factory=dict)
-
-    def now_ms(self) -> int:
-        """Return the time."""
-        return self.clock()
-
-    def new_token(self) -> str:
-        """Return a fresh token."""
-        return next(self.tokens)
-
-    def recall(self, shard: ShardId, /) -> WarmSet | None:
-        """Return what this process kept."""
-        return self.warm.get(shard)
-
-    def remember(self, shard: ShardId, warm: WarmSet, /) -> None:
-        """Keep a seen set."""
-        self.warm[shard] = warm
-
-    def together(self, effects: Sequence[Effect[T]], /) -> tuple[T, ...]:
-        """Perform effects one after another."""
-        return tuple(effect.perform(self) for effect in effects)
-
-
-class Run:
-    """One verb under way: steps, pauses, dies or loses a reply, as the test says.
-
-    The parts of a Together are steps of their own. A run that was killed never moves again; one
-    that is merely left alone is a zombie, and may be resumed at any time.
-    """
-
-    def __init__(
-        self, worker: SimulatedWorker, steps: Steps[TakeOutcome], check: Callable[[], None]
-    ) -> None:
-        self._worker = worker
-        self._check = check
-        self._steps = steps
-        self._group: Together[object] | None = None
-        self._answers: list[object] = []
-        self.outcome: TakeOutcome | None = None
-        self.error: SluiceError | None = None
-        self.killed = False
-        self._next: Effect[object] | None = None
-        self._resume(None)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.killed or self.outcome is not None or self.error is not None
-
-    @property
-    def upcoming(self) -> Effect[object] | None:
-        """The effect that the next step performs."""
-        if self._group is not None:
-            return self._group.effects[len(self._answers)]
-        return self._next
-
-    def step(self, *, lose_reply: bool = False, fail: Exception | None = None) -> None:
-        """Perform one effect; lose its answer after the fact, or let it fail before, if told."""
-        effect = self.upcoming
-        if self.ended or effect is None:
-            return
-        try:
-            answer = effect.perform(self._worker) if fail is None else None
-        except Killed:
-            self.kill()
-        except Exception as error:
-            self._fail(error)
-        else:
-            trouble = OutcomeUnknown("the answer was lost") if lose_reply else fail
-            if trouble is None:
-                self._accept(answer)
-            else:
-                self._fail(trouble)
-        self._check()
-
-    def until(self, kind: type[Effect[object]], *, times: int = 1, after: bool = False) -> "Run":
-        """Step until an effect of this kind is next, for the nth time; or is just performed."""
-        seen = 0
-        while not self.ended:
-            seen += isinstance(self.upcoming, kind)
-            if seen == times:
-                if after:
-                    self.step()
-                break
-            self.step()
-        return self
-
-    def finish(self) -> TakeOutcome:
-        """Run to the end. Raises what the verb raises, and Killed if the process died."""
-        while not self.ended:
-            self.step()
-        if self.killed:
-            raise Killed
-        if self.error is not None:
-            raise self.error
-        return cast("TakeOutcome", self.outcome)
-
-    def kill(self) -> None:
-        """End the process here, without a word."""
-        self.killed = True
-        self._next, self._group = None, None
-        self._steps.close()
-
-    def _fail(self, error: Exception) -> None:
-        self._group, self._answers = None, []
-        self._resume(None, error)
-
-    def _accept(self, answer: object) -> None:
-        if self._group is None:
-            self._resume(answer)
-            return
-        self._answers.append(answer)
-        if len(self._answers) == len(self._group.effects):
-            answers, self._group, self._answers = tuple(self._answers), None, []
-            self._resume(answers)
-
-    def _resume(self, answer: object, error: Exception | None = None) -> None:
-        try:
-            self._next = self._steps.throw(error) if error is not None else self._steps.send(answer)
-        except StopIteration as end:
-            self._next, self.outcome = None, cast("TakeOutcome", end.value)
-        except SluiceError as raised:
-            self._next, self.error = None, raised
-        else:
-            if isinstance(self._next, Together):
-                self._group, self._answers = self._next, []
-                if not self._group.effects:
-                    self._group = None
-                    self._resume(())
 
 
 class Simulation:
@@ -267,6 +122,22 @@ class Simulation:
             for file in commit.files:
                 if file.final_key in self.store.visible:
                     self.compacted[file.final_key] = self.store.visible.pop(file.final_key)
+
+    def backup(self) -> MemoryLedger:
+        """Return the ledger as it is now."""
+        return MemoryLedger(heads=dict(self.ledger.heads), commits=dict(self.ledger.commits))
+
+    def rewind(self, backup: MemoryLedger) -> None:
+        """Put a backup in the ledger's place, all workers stopped; the lake stays as it is."""
+        self.ledger.heads = dict(backup.heads)
+        self.ledger.commits = dict(backup.commits)
+        self.account.committed.clear()
+
+    def restore(self, worker: SimulatedWorker) -> None:
+        """Bring a rewound ledger up to the journal."""
+        self.clock.advance(RUN_MS_MAX + 1)
+        for shard in self.stream.shards_by_id:
+            run(restoring.restore(shard), worker)
 
     def settle(self) -> None:
         """Drain, then account for every id ever put. Raises Violation."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.records import ShardId
 from pipeline.testing.core import ScriptedCore, ScriptedSeen
-from pipeline.testing.simulation import RUN_MS_MAX, Run, Simulation
+from pipeline.testing.run import Run
+from pipeline.testing.simulation import RUN_MS_MAX, Simulation
 
 FOREVER_MS = 10**9
 """A window longer than any walk: what an old copy does is the schedules' matter."""

@@ -9,12 +9,13 @@ import pytest
 
 from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant
-from pipeline.ledger import attempt, gaps, isolation, lineage, memory, protocol
+from pipeline.ledger import attempt, gaps, isolation, lineage, memory, protocol, restore
 from pipeline.ledger.effects import MarkPublished, Recall, Remember
 from pipeline.ledger.seams import WarmSet, World
 from pipeline.ledger.steps import Effect, Steps, ask
 from pipeline.testing import (
     schedules,
+    schedules_restore,
     schedules_shards,
     schedules_source,
     simulation,
@@ -226,8 +227,24 @@ def rejected_ids_are_not_remembered(patch: Patch) -> None:
     patch.setattr(ScriptedSeen, "with_ids", forgetful)
 
 
+def a_rewound_ledger_is_used_as_it_is(patch: Patch) -> None:
+    patch.setattr(simulation.Simulation, "restore", lambda self, worker: None)
+
+
+def a_restore_trusts_the_journal_alone(patch: Patch) -> None:
+    def unpublished_of(head: Any, journal: Any) -> Any:
+        return next((e.commit.ref for e in journal if e.published_ms is None), None)
+
+    patch.setattr(restore, "unpublished_of", unpublished_of)
+
+
+def a_restore_trusts_the_head_alone(patch: Patch) -> None:
+    patch.setattr(restore, "unpublished_of", lambda head, journal: head.unpublished)
+
+
 ONE = schedules
 SOURCE = schedules_source
+REWOUND = schedules_restore
 MANY = schedules_shards
 MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (the_set_changes_before_the_commit, ONE.raise_after_the_core_then_a_warm_retry),
@@ -240,6 +257,9 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (what_expired_is_not_looked_up, SOURCE.a_gap_expired),
     (a_held_position_proves_nothing, SOURCE.an_old_gap_that_is_still_in_the_stream),
     (an_empty_stream_is_not_noted, SOURCE.an_idle_shard_goes_on_after_its_records_expired),
+    (a_rewound_ledger_is_used_as_it_is, REWOUND.rewound_to_every_moment),
+    (a_restore_trusts_the_journal_alone, REWOUND.rewound_to_every_moment),
+    (a_restore_trusts_the_head_alone, REWOUND.rewound_to_every_moment),
     (no_sweeper, ONE.killed_at_every_effect_and_no_batch_ever_comes),
     (no_sweeper, SOURCE.the_source_discards),
     (the_sweeper_fences_live_workers, MANY.a_child_meets_a_live_parent),

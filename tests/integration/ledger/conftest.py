@@ -23,7 +23,7 @@ from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.testing.core import ScriptedCore, ScriptedSeen
-from pipeline.testing.simulation import Run, SimulatedWorker
+from pipeline.testing.run import Run, SimulatedWorker
 
 READY_SECONDS_MAX = 30.0
 RUN_MS_MAX = 60_000

@@ -29,7 +29,8 @@ from pipeline.ledger.publish import publish_named
 from pipeline.ledger.state import CommitRef
 from pipeline.ledger.steps import run
 from pipeline.testing.core import Killed, ScriptedCore
-from pipeline.testing.simulation import RUN_MS_MAX, Run, Simulation
+from pipeline.testing.run import Run
+from pipeline.testing.simulation import RUN_MS_MAX, Simulation
 
 
 @pytest.fixture
@@ -150,6 +151,15 @@ def test_a_head_that_names_no_commit_is_stopped(simulation: Simulation) -> None:
     nowhere = CommitRef(first=Position(1), token="t")
     with pytest.raises(BrokenInvariant):
         run(publish_named(simulation.shard, nowhere), simulation.worker())
+
+
+def test_a_published_commit_is_not_published_again(simulation: Simulation) -> None:
+    """T20: the mark decides; its files may have been compacted since."""
+    simulation.take(simulation.worker(), simulation.stream.put(simulation.shard, "a"))
+    (commit,) = simulation.ledger.commits.values()
+    simulation.store.visible.clear()
+    run(publish_named(simulation.shard, commit.ref), simulation.worker())
+    assert simulation.store.visible == {}
 
 
 def test_a_mask_waits_until_the_core_survived_a_known_good_record(simulation: Simulation) -> None:

@@ -65,8 +65,9 @@ def unpublished_of(head: Head, journal: tuple[JournalEntry, ...]) -> CommitRef |
     there are two (I3).
     """
     undone = {entry.commit.ref for entry in journal if entry.published_ms is None}
-    if head.unpublished not in {entry.commit.ref for entry in journal} | {None}:
-        undone.add(head.unpublished)
+    named = head.unpublished
+    if named is not None and all(entry.commit.ref != named for entry in journal):
+        undone.add(named)
     if len(undone) > 1:
         raise BrokenInvariant(f"{len(undone)} commits of {head.shard} are not published")
     return next(iter(undone), None)

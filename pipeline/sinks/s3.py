@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +15,7 @@ from pipeline.ledger.state import Commit, JournalEntry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
 CONFLICTS_MAX: Final = 5
 """Conditional writes that S3 may answer with 409 in a row: each means a race with another."""
@@ -94,7 +96,11 @@ class S3Store:
 
     def journal(self, shard: ShardId, /) -> tuple[JournalEntry, ...]:
         """Return a shard's journal. Raises OperatingError."""
-        keys = set(self._list(f"{names.JOURNAL_PREFIX}{shard}/", "Contents", "Key"))
+        keys = {
+            entry["Key"]
+            for page in self._pages(f"{names.JOURNAL_PREFIX}{shard}/")
+            for entry in page.get("Contents", [])
+        }
         entries = []
         for key in sorted(key for key in keys if key.endswith(".json")):
             commit = commit_from_json(self.get_staged(key))
@@ -106,17 +112,16 @@ class S3Store:
 
     def journaled_shards(self) -> tuple[ShardId, ...]:
         """Return every shard that has a journal. Raises OperatingError."""
-        found = self._list(names.JOURNAL_PREFIX, "CommonPrefixes", "Prefix", delimiter="/")
         return tuple(
-            ShardId(prefix.removeprefix(names.JOURNAL_PREFIX).rstrip("/")) for prefix in found
+            ShardId(entry["Prefix"].removeprefix(names.JOURNAL_PREFIX).rstrip("/"))
+            for page in self._pages(names.JOURNAL_PREFIX, delimiter="/")
+            for entry in page.get("CommonPrefixes", [])
         )
 
-    def _list(self, prefix: str, kind: str, name: str, *, delimiter: str = "") -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=prefix, Delimiter=delimiter
-        )
+    def _pages(self, prefix: str, *, delimiter: str = "") -> "Iterator[ListObjectsV2OutputTypeDef]":
+        paginator = self._client.get_paginator("list_objects_v2")
         try:
-            return [str(entry[name]) for page in pages for entry in dict(page).get(kind, [])]
+            yield from paginator.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter=delimiter)
         except (BotoCoreError, ClientError) as error:
             raise OperatingError(f"cannot list {prefix}: {error}") from error
 

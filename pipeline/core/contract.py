@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 FieldType = Literal["string", "int64", "float64", "bool", "timestamp_ms", "binary"]
-"""JSON to column: string; integer; number; true or false; integer ms since the epoch (UTC); none."""
+"""As JSON: string; integer; number; true or false; integer ms since the epoch, UTC; none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,7 @@ def _bulk(text: bytes, contract: Contract, lines: int) -> pa.Table | str:
     """
     try:
         rows = pyarrow.json.read_json(
-            pa.BufferReader(text),  # type: ignore[arg-type]  # the stubs know no Arrow file
+            pa.BufferReader(text),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(text)),
             parse_options=pyarrow.json.ParseOptions(
                 explicit_schema=json_schema(contract),

@@ -56,7 +56,8 @@ def hash_strings(strings: pa.Array, *, seed: int | Words) -> Words:
         distinct = hash_strings(strings.dictionary, seed=seed)
         if not len(distinct):
             return np.zeros(len(strings), dtype=np.uint64)
-        return distinct[strings.indices.fill_null(0).to_numpy()]
+        hashes: Words = distinct[strings.indices.fill_null(0).to_numpy()]
+        return hashes
     _, places, content = strings.buffers()
     if places is None or content is None:
         return hash_spans(bytes(8), *([np.full(len(strings), 8, dtype=np.int64)] * 2), seed=seed)
@@ -91,7 +92,7 @@ def _hash_numbers(values: pa.Array, seed: int) -> Words:
     """Return a hash of each number or flag by its 64 bits: Murmur's finalizer."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int64())
-    state = values.fill_null(0).to_numpy().view(np.uint64) ^ np.uint64(
+    state: Words = values.fill_null(0).to_numpy().view(np.uint64) ^ np.uint64(
         (seed + 1) * int(_SEED) % 2**64
     )
     state ^= state >> _HALF

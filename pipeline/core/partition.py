@@ -81,4 +81,5 @@ def _order(hours: Ints, key: pa.Array, event_time: pa.Array) -> Ints:
     packed = ((hour << rank_bits | ranks) << _HOUR_BITS | time_ms) << place_bits
     packed |= np.arange(len(hours))
     packed.sort()
-    return packed & ((1 << place_bits) - 1)
+    order: Ints = packed & ((1 << place_bits) - 1)
+    return order

@@ -1,6 +1,7 @@
 """What becomes of each event beside the ids that were seen: new, a copy, or in conflict."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -38,8 +39,14 @@ def judge(events: Entries, *, replayed: Mask, seen: SeenIds) -> Verdicts:
     if twin.any():
         again = np.zeros(len(order), dtype=np.bool_)
         again[order[1:][twin]] = again[order[:-1][twin]] = True
-        known = _by_id(events.ids[places], entries)
-        _judge_repeated(verdicts, np.flatnonzero(again), events, replayed, known, seen.window_ms)
+        repeated = _Repeated(
+            known=_by_id(events.ids[places], entries),
+            events=events,
+            replayed=replayed,
+            window_ms=seen.window_ms,
+        )
+        for place in np.flatnonzero(again).tolist():
+            verdicts[place] = repeated.judge(place)
     return verdicts
 
 
@@ -75,27 +82,28 @@ def _by_id(ids: Words, entries: Entries) -> _Known:
     return known
 
 
-def _judge_repeated(
-    verdicts: Verdicts,
-    places: Ints,
-    events: Entries,
-    replayed: Mask,
-    known: _Known,
-    window_ms: int,
-) -> None:
-    """Judge events whose ids stand several times in the batch one after the other, in place."""
-    for place in places.tolist():
-        body, arrival_ms = int(events.bodies[place]), int(events.arrival_ms[place])
-        quarantined = bool(events.quarantined[place])
-        earlier = known[int(events.ids[place])]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Repeated:
+    """Judges events whose ids stand several times in the batch, one after the other."""
+
+    known: _Known
+    events: Entries
+    replayed: Mask
+    window_ms: int
+
+    def judge(self, place: int) -> Verdict:
+        """Return the verdict on one event and note it as an entry for those after it."""
+        body, arrival_ms = int(self.events.bodies[place]), int(self.events.arrival_ms[place])
+        quarantined = bool(self.events.quarantined[place])
+        earlier = self.known[int(self.events.ids[place])]
         bodies = [
             entry_body
             for entry_body, entry_ms, entry_quarantined in earlier
-            if entry_ms >= arrival_ms - window_ms and not (entry_quarantined and replayed[place])
+            if entry_ms >= arrival_ms - self.window_ms
+            and not (entry_quarantined and self.replayed[place])
         ]
         if body in bodies:
-            verdicts[place] = Verdict.DUPLICATE
-            continue
+            return Verdict.DUPLICATE
         conflict = bool(bodies) and not quarantined
-        verdicts[place] = Verdict.CONFLICT if conflict else Verdict.NEW
         earlier.append((body, arrival_ms, quarantined or conflict))
+        return Verdict.CONFLICT if conflict else Verdict.NEW

@@ -1,7 +1,7 @@
 """Eight bytes at a time: finding stops and digits in 64-bit words, little-endian, many at once.
 
-The tests for a byte that is zero or below a bound are those of Hacker's Delight, 6-1: above the first
-true hit they may show false ones, so only the lowest set bit counts.
+The tests for a byte that is zero or below a bound are those of Hacker's Delight, 6-1: above the
+first true hit they may show false ones, so only the lowest set bit counts.
 """
 
 from typing import Final
@@ -72,4 +72,5 @@ def _zero_bytes(word: Words) -> Words:
 
 def _bytes_below(lowest: Words) -> Ints:
     """Return how many whole bytes lie below the one bit of each word, 8 for none."""
-    return (np.bitwise_count(lowest - _U1) >> 3).astype(np.int64)
+    count: Ints = (np.bitwise_count(lowest - _U1) >> 3).astype(np.int64)
+    return count

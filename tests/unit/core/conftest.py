@@ -81,7 +81,7 @@ class Core:
                 masked=frozenset(map(Position, masked)),
                 lost=tuple(lost),
             ),
-            attempt=Attempt(shard=ShardId("shard-0"), first=first, token="token"),  # noqa: S106
+            attempt=Attempt(shard=ShardId("shard-0"), first=first, token="token"),
             seen=seen if seen is not None else self.seen(),
             catalog=catalog(),
             limits=Limits(**limits),

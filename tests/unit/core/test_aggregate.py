@@ -31,8 +31,9 @@ def test_a_record_without_the_magic_is_one_user_record():
 
 @given(USER_RECORDS)
 def test_the_published_deaggregator_reads_what_we_write(records):
-    from aws_kinesis_agg import deaggregator
     import base64
+
+    from aws_kinesis_agg import deaggregator
 
     event = {
         "kinesis": {

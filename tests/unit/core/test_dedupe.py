@@ -1,5 +1,7 @@
 """The seen set: what it finds, lets go, bounds and costs; and that warm and cold answer alike."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -154,7 +156,7 @@ def test_verdicts_follow_the_rule_wherever_commits_end(rows, cuts):
         known.append((event_id, body, at, bad or conflict))
     warm, objects, got = SeenIds.empty(window_ms=WINDOW_MS), [], []
     bounds = sorted({0, *(min(cut, len(rows)) for cut in cuts), len(rows)})
-    for first, after in zip(bounds, bounds[1:], strict=False):
+    for first, after in itertools.pairwise(bounds):
         part = rows[first:after]
         events = entries(*(row for row, _ in part))
         replayed = np.array([replay for _, replay in part], dtype=np.bool_)

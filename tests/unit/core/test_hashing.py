@@ -41,7 +41,7 @@ def test_lengths_count_even_of_zero_bytes():
 def test_strings_hash_as_their_bytes_wherever_their_array_was_cut():
     strings = pa.array(["", "a", "é" * 20, None, "departure-1"], pa.string())
     whole = hash_strings(strings, seed=7).tolist()
-    assert whole == hashes(["".encode(), b"a", ("é" * 20).encode(), b"", b"departure-1"], seed=7)
+    assert whole == hashes([b"", b"a", ("é" * 20).encode(), b"", b"departure-1"], seed=7)
     assert hash_strings(strings.slice(2), seed=7).tolist() == whole[2:]
 
 

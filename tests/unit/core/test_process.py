@@ -151,7 +151,7 @@ def test_a_range_that_is_lost_whole_is_committed_to_its_end(core):
 
 
 def test_an_empty_batch_breaks_an_invariant(core):
-    attempt = Attempt(shard=ShardId("shard-0"), first=Position(1), token="token")  # noqa: S106
+    attempt = Attempt(shard=ShardId("shard-0"), first=Position(1), token="token")
     with pytest.raises(BrokenInvariant):
         process(
             Batch(records=()),

@@ -67,6 +67,11 @@ def generate(folder: Path, events: int) -> None:
             )
 
 
+def _published_ms(first: str) -> int:
+    """Return half a second after the last event of the file that starts at a position."""
+    return 1_790_000_000_000 + int(first.removeprefix("4964")) + EVENTS_PER_FILE + 500
+
+
 def main() -> None:
     """Generate, verify and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -90,12 +95,14 @@ def main() -> None:
         seconds = time.perf_counter() - started
         verify_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         publications = (
-            Publication(shard=shard, first=first, published_ms=1_800_000_000_000)
+            Publication(shard=shard, first=first, published_ms=_published_ms(first))
             for path in inputs.lake["departures"]
             for shard, _, first in [path.stem.rpartition("-")]
         )
         started = time.perf_counter()
-        measure(inputs, CONTRACTS, publications, spill=spill, memory_mb=arguments.memory_mb)
+        latency = measure(
+            inputs, CONTRACTS, publications, spill=spill, memory_mb=arguments.memory_mb
+        )
         latency_seconds = time.perf_counter() - started
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures = {
@@ -103,6 +110,7 @@ def main() -> None:
             "seconds": round(seconds, 1),
             "verify_rss_mb": round(verify_mb),
             "latency_seconds": round(latency_seconds, 1),
+            "latency_rows": latency.overall.count if latency.overall else 0,
             "peak_rss_mb": round(peak_mb),
             "memory_limit_mb": arguments.memory_mb,
             "files": len(inputs.lake["departures"]),

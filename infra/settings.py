@@ -12,6 +12,8 @@ from pydantic_core import ErrorDetails
 
 SECONDS_PER_HOUR: Final = 3600
 HOURS_PER_DAY: Final = 24
+COMMIT_DAYS: Final = 40
+"""How long the ledger keeps a commit (`pipeline.ledger.items`, `COMMIT_KEEP_MS`)."""
 
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 """What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
@@ -68,7 +70,7 @@ class Settings(BaseModel):
     window_seconds: int = Field(
         300,
         ge=1,
-        le=86_400,
+        le=604_800,
         description="How long a copy of an event is recognised, by arrival time.",
     )
     architecture: Literal["arm64", "x86_64"] = Field(
@@ -131,6 +133,11 @@ class Settings(BaseModel):
                 f"window_seconds: {self.window_seconds} is longer than the stream keeps records "
                 f"({retention_seconds} s); raise retention_hours or lower window_seconds"
             )
+        if self._late_reader_days + 1 > COMMIT_DAYS:
+            raise ValueError(
+                f"retention_hours: {self.retention_hours} is longer than the ledger keeps commits "
+                f"({COMMIT_DAYS} days); a late reader would store copies again (protocol.md, T26)"
+            )
         if self.record_age_seconds_max > retention_seconds:
             raise ValueError(
                 f"record_age_seconds_max: {self.record_age_seconds_max} is longer than the stream "
@@ -153,8 +160,13 @@ class Settings(BaseModel):
         and longer than window and retention together, else a stalled consumer starts without the
         ids it needs (protocol.md, T26, T30 and "keeping"); a day of margin on either.
         """
+        return max(self.backup_days, self._late_reader_days) + 1
+
+    @property
+    def _late_reader_days(self) -> int:
+        """How long after a commit, in whole days, a stalled consumer may need its ids."""
         hours = self.retention_hours + self.window_seconds / SECONDS_PER_HOUR
-        return max(self.backup_days, -int(-hours // HOURS_PER_DAY)) + 1
+        return -int(-hours // HOURS_PER_DAY)
 
 
 def load(project: str) -> Settings:

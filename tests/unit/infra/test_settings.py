@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.settings import Settings, parse
+from infra.settings import COMMIT_DAYS, Settings, parse
 from pipeline.errors import UserError
+from pipeline.ledger.items import COMMIT_KEEP_MS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -73,6 +74,18 @@ def test_an_on_demand_stream_takes_no_shard_count() -> None:
     assert parse({"stream_mode": "on_demand"}).stream_mode == "on_demand"
 
 
+def test_retention_beyond_what_the_ledger_keeps_is_refused() -> None:
+    assert COMMIT_DAYS * 86_400_000 == COMMIT_KEEP_MS
+    with pytest.raises(pulumi.RunError, match="longer than the ledger keeps commits"):
+        parse({"retention_hours": "960"})
+    assert parse({"retention_hours": "912"}).retention_hours == 912
+
+
+def test_a_window_longer_than_retention_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=r"window_seconds: 90000 .*lower window_seconds"):
+        parse({"window_seconds": "90000"})
+
+
 @pytest.mark.parametrize("age", ["0", "59"])
 def test_a_record_age_that_lambda_does_not_take_is_refused(age: str) -> None:
     with pytest.raises(pulumi.RunError, match="neither -1 nor at least 60"):
@@ -100,7 +113,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 
 
 @given(
-    retention_hours=st.integers(24, 8760),
+    retention_hours=st.integers(24, 912),
     window_seconds=st.integers(1, 86_400),
     backup_days=st.integers(1, 35),
 )

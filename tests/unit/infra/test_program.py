@@ -10,7 +10,11 @@ import pytest
 from infra.local.provider.errors import InvalidParameter
 from pipeline import names
 from pipeline.core.contract import QUARANTINE_FIELDS, SYSTEM_FIELDS
+from pipeline.core.records import Position, ShardId
+from pipeline.core.result import Counts
 from pipeline.domain.contracts import CONTRACTS
+from pipeline.ledger.items import commit_to_item
+from pipeline.ledger.state import Commit
 
 STACKS = ("dev", "staging", "prod")
 TAGS = {"project": "sluice", "managed-by": "pulumi"}
@@ -119,8 +123,21 @@ def test_the_ledger_can_be_restored_and_expires_commits_by_their_own_attribute(
 ) -> None:
     ledger = registered.inputs("ledger")
     assert ledger["pointInTimeRecovery"]["enabled"] is True
-    assert ledger["ttl"] == {"attributeName": "expires_s", "enabled": True}
-    assert (ledger["hashKey"], ledger["rangeKey"]) == ("pk", "sk")
+    assert ledger["ttl"]["enabled"] is True
+    commit = Commit(
+        shard=ShardId("s"),
+        first=Position(1),
+        last=Position(1),
+        token="t",
+        files=(),
+        ids_key=None,
+        counts=Counts(),
+        arrival_ms_max=0,
+        committed_ms=0,
+    )
+    item = commit_to_item(commit)
+    assert "N" in item[ledger["ttl"]["attributeName"]]
+    assert {ledger["hashKey"], ledger["rangeKey"]} < set(item)
 
 
 def test_tables_never_expire_and_hidden_prefixes_outlive_the_backups(registered: Any) -> None:

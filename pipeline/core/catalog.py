@@ -38,6 +38,8 @@ class Catalog:
     enrichers: Mapping[str, Enricher] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.contracts:
+            raise UserError("the catalog has no contract; give it at least one")
         tables = [contract.table for contract in self.contracts]
         if len(set(tables)) < len(tables):
             raise UserError(f"two contracts share a table: {sorted(tables)}; rename one")
@@ -60,7 +62,8 @@ def _faults(contract: Contract) -> list[str]:
     fields = {each.name: each for each in contract.fields}
     columns = [each.name for each in (*contract.fields, *contract.enriched, *SYSTEM_FIELDS)]
     faults = [f"column {name!r} is declared twice" for name in fields if columns.count(name) > 1]
-    if not contract.table.isidentifier() or contract.table == QUARANTINE_TABLE:
+    identifier = contract.table.isidentifier() and contract.table.isascii()
+    if not identifier or contract.table == QUARANTINE_TABLE:
         faults.append(f"its table must be an identifier other than {QUARANTINE_TABLE!r}")
     for role, name, kind in (
         ("the table's name", TYPE_FIELD, "string"),
@@ -85,6 +88,8 @@ def _faults(contract: Contract) -> list[str]:
 def _field_faults(field: Field) -> list[str]:
     """Return what is wrong with one field of an event."""
     faults = []
+    if not (field.name.isidentifier() and field.name.isascii()):
+        faults.append(f"field {field.name!r} must be an identifier")
     if field.type not in TYPES or field.type == "binary":
         faults.append(f"field {field.name!r}: JSON has no type {field.type!r}")
     if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:

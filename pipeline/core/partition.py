@@ -1,18 +1,21 @@
 """From valid events to partitions: enriched, with the system's columns, by event hour, sorted."""
 
 import itertools
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.batch import Batch
-from pipeline.core.catalog import Catalog
+from pipeline.core.catalog import Catalog, Enricher
+from pipeline.core.contract import Contract
 from pipeline.core.decode import Events
 from pipeline.core.encode import HOUR_MS, Partition
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.schema import TYPES, table_schema
+from pipeline.errors import UserError
 
 _HOUR_BITS: Final = 22
 """Enough for the milliseconds of an hour."""
@@ -31,7 +34,7 @@ def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> 
     enricher = catalog.enrichers.get(contract.table)
     columns = {name: rows.column(name).combine_chunks() for name in rows.column_names}
     if enricher is not None:
-        columns |= enricher(rows)
+        columns |= _enriched(enricher, rows, contract)
     positions = pa.array([str(record.position) for record in batch.records], pa.string())
     columns["_position"] = pa.DictionaryArray.from_arrays(
         pa.array(lines.record[events.line], pa.int32()), positions
@@ -57,11 +60,33 @@ def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> 
     ]
 
 
+def _enriched(
+    enricher: Enricher, rows: pa.Table, contract: Contract
+) -> Mapping[str, "pa.Array[Any]"]:
+    """Return the columns that an enricher adds.
+
+    Raises:
+        UserError: they are not the contract's `enriched`, each with a value for every event.
+    """
+    columns = enricher(rows)
+    wanted = {each.name: f"{rows.num_rows} {TYPES[each.type]}" for each in contract.enriched}
+    got = {name: f"{len(column)} {_value_type(column)}" for name, column in columns.items()}
+    if got != wanted:
+        raise UserError(
+            f"the enricher of {contract.table!r} made columns {got}, its contract wants {wanted}"
+        )
+    return columns
+
+
+def _value_type(column: "pa.Array[Any]") -> pa.DataType:
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+
+
 def _as_declared(column: pa.Array, declared: pa.Field) -> tuple[pa.Array, pa.Field]:
     """Return a column with the declared type (a string may stay a dictionary) and its field."""
     if declared.type == TYPES["timestamp_ms"] and column.type == pa.int64():
         column = column.view(declared.type)
-    if pa.types.is_dictionary(column.type) and column.type.value_type == declared.type:
+    if pa.types.is_dictionary(column.type):
         declared = declared.with_type(column.type)
     return column, declared
 

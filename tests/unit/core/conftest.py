@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.aggregate import UserRecord, aggregate
+from pipeline.core.catalog import Catalog
 from pipeline.core.dedupe import SeenIds
 from pipeline.core.process import Batch, Limits, LostRange, process
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.core.result import Attempt, CoreResult, LakeFile
-from pipeline.domain import catalog
+from pipeline.domain import catalog as shipped
 
 ARRIVAL_MS = 1_795_000_000_000
 WINDOW_MS = 300_000
@@ -72,6 +73,7 @@ class Core:
         seen: SeenIds | None = None,
         masked: Sequence[int] = (),
         lost: Sequence[LostRange] = (),
+        catalog: Catalog | None = None,
         **limits: int,
     ) -> CoreResult:
         first = records[0].position if records else lost[0].first
@@ -83,7 +85,7 @@ class Core:
             ),
             attempt=Attempt(shard=ShardId("shard-0"), first=first, token="token"),
             seen=seen if seen is not None else self.seen(),
-            catalog=catalog(),
+            catalog=catalog or shipped(),
             limits=Limits(**limits),
         )
 

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 DEFAULT_FILE: Final = Path(__file__).with_name("objectives.toml")
 EXIT_MET: Final = 0
 EXIT_NOT_MET: Final = 1
-EXIT_UNKNOWN: Final = 2
+EXIT_UNKNOWN: Final = 4
 
 
 class _Section(BaseModel):
@@ -104,7 +104,7 @@ class Evaluation:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 met, 1 not met, 2 unknown."""
+        """Return 0 met, 1 not met, 4 unknown."""
         codes = {
             Outcome.MET: EXIT_MET,
             Outcome.NOT_MET: EXIT_NOT_MET,

@@ -16,11 +16,12 @@ from pipeline.audit.verdict import Verdict
 from pipeline.audit.verify import verify
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
+from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
 from sluice.console import progress, result, say
-from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
+from sluice.drain import DRAIN_SECONDS_MAX, drain_stack, waits_for
 from sluice.stack import Stack
 
 
@@ -43,6 +44,12 @@ def account(stack: Stack, load: Path, *, on_note: Callable[[str], None]) -> Acco
         facts = json.loads((load / "load.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{load} holds no load.json; name the folder of a load") from None
+    # Read before the lake is: what is committed later cannot make a loss of it.
+    undrained = tuple(
+        f"not drained: {said}; run: sluice drain --stack {stack.name}"
+        for status in worker_for(stack.environment).pending()
+        if (said := waits_for(status))
+    )
     lake = load / "lake"
     shutil.rmtree(lake, ignore_errors=True)
     tables = copy_lake(
@@ -57,6 +64,7 @@ def account(stack: Stack, load: Path, *, on_note: Callable[[str], None]) -> Acco
         lake=lake,
         replayed=_replayed(stack, lake),
         sends_expected=facts["sent"],
+        incomplete=undrained,
     )
     on_note("accounting for every id")
     with tempfile.TemporaryDirectory(prefix="spill-", dir=load) as spill:

@@ -47,7 +47,9 @@ def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) 
             raise
         done = bars.tasks[task].completed
         bars.update(task, total=done or 1, completed=done or 1, note=f"{len(outputs)} outputs")
-    (folder / "outputs.json").write_text(json.dumps(outputs, indent=2), encoding="utf-8")
+    (folder / "outputs.json").write_text(
+        json.dumps(outputs, indent=2, sort_keys=True), encoding="utf-8"
+    )
     return stacks.find(home, name)
 
 

@@ -71,21 +71,21 @@ def test_the_achieved_rate_is_a_share_of_the_plan(rate: float, outcome: Outcome)
 def test_counts_of_an_unknown_verdict_judge_nothing() -> None:
     unknown = Verdict.unknown("r1", "the lake cannot be read")
     evaluation = judge(Objectives(events=EventObjectives(lost_max=0)), verdict=unknown)
-    assert (evaluation.exit_code, evaluation.judged[0].measured) == (2, None)
+    assert (evaluation.exit_code, evaluation.judged[0].measured) == (4, None)
 
 
 @pytest.mark.parametrize("latency", [None, replace(LATENCY, unmeasured=1)])
 def test_a_latency_that_leaves_rows_out_judges_nothing(latency: Latency | None) -> None:
     objectives = Objectives(latency=LatencyObjectives(p99_ms_max=10**6))
-    assert judge(objectives, latency=latency).exit_code == 2
+    assert judge(objectives, latency=latency).exit_code == 4
 
 
 def test_a_rate_without_a_plan_is_unknown() -> None:
     objectives = Objectives(throughput=ThroughputObjectives(achieved_percent_min=95))
-    assert judge(objectives, planned_rate=None).exit_code == 2
+    assert judge(objectives, planned_rate=None).exit_code == 4
 
 
-@pytest.mark.parametrize(("validity", "code"), [(Validity.INVALID, 1), (Validity.UNKNOWN, 2)])
+@pytest.mark.parametrize(("validity", "code"), [(Validity.INVALID, 1), (Validity.UNKNOWN, 4)])
 def test_no_objectives_make_no_bad_verdict_good(validity: Validity, code: int) -> None:
     assert judge(Objectives(), verdict=replace(VERDICT, validity=validity)).exit_code == code
 

@@ -1,42 +1,42 @@
 """The ids of a batch as the seen set knows them: hashes, fingerprints, arrival times and fates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.core.catalog import TYPE_FIELD
 from pipeline.core.decode import Decoded
-from pipeline.core.dedupe import Entries
 from pipeline.core.hashing import fingerprint_rows, hash_spans, hash_strings, table_seed
 from pipeline.core.lines import Ints, Lines, Mask, Words
+from pipeline.core.runs import Entries
 from pipeline.core.verdicts import Verdict, Verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """The events of a batch whose id is known, in stream order; `line` holds their lines."""
+    """The events of a batch whose id is known, in stream order; `line` holds their lines.
+
+    `by_id` is their order by id, needed twice.
+    """
 
     line: Ints
     entries: Entries
     replayed: Mask
+    by_id: Ints
 
     def learned(self, verdicts: Verdicts) -> Entries:
-        """Return what these events add to the seen set, with the fate that `verdicts` gave them."""
-        new = verdicts != Verdict.DUPLICATE
-        entries = self.entries
-        return Entries(
-            ids=entries.ids[new],
-            bodies=entries.bodies[new],
-            arrival_ms=entries.arrival_ms[new],
-            quarantined=(entries.quarantined | (verdicts == Verdict.CONFLICT))[new],
-        )
+        """Return, sorted by id, what these events add to the seen set, with the fates they got."""
+        quarantined = self.entries.quarantined | (verdicts == Verdict.CONFLICT)
+        new = (verdicts != Verdict.DUPLICATE)[self.by_id]
+        return replace(self.entries, quarantined=quarantined).take(self.by_id[new])
 
 
 def identify(lines: Lines, decoded: Decoded) -> Identified:
     """Return the ids of valid events, and of rejected lines as far as they claim one.
 
-    An id is told apart by its table. The fingerprint is of a valid event's values, of a rejected
-    line's bytes.
+    An id is told apart by its table. The fingerprint is of a valid event's other values, of a
+    rejected line's bytes.
     """
     line: list[Ints] = []
     ids: list[Words] = []
@@ -45,7 +45,9 @@ def identify(lines: Lines, decoded: Decoded) -> Identified:
         column = events.rows.column(events.contract.id_field).combine_chunks()
         line.append(events.line)
         ids.append(hash_strings(column, seed=table_seed(events.contract.table)))
-        bodies.append(fingerprint_rows(events.rows))
+        bodies.append(
+            fingerprint_rows(events.rows.drop_columns([TYPE_FIELD, events.contract.id_field]))
+        )
     claiming = [each for each in decoded.rejected if each.claims.event_id is not None]
     valid = sum(map(len, line))
     if claiming:
@@ -72,4 +74,5 @@ def identify(lines: Lines, decoded: Decoded) -> Identified:
         line=ordinals,
         entries=entries,
         replayed=replays[payload] if len(payload) else entries.quarantined,
+        by_id=np.argsort(entries.ids),
     )

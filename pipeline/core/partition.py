@@ -30,22 +30,20 @@ def event_hours(events: Events) -> Ints:
 def arrange(events: Events, lines: Lines, *, batch: Batch, catalog: Catalog) -> list[Partition]:
     """Return the events as partitions by hour, each sorted by key, event time, stream order."""
     contract = events.contract
-    rows = events.rows
-    enricher = catalog.enrichers.get(contract.table)
+    hours = event_hours(events)
+    order = _order(hours, events.rows, contract)
+    rows, line, hours = events.rows.take(pa.array(order)), events.line[order], hours[order]
     columns = {name: rows.column(name).combine_chunks() for name in rows.column_names}
+    enricher = catalog.enrichers.get(contract.table)
     if enricher is not None:
         columns |= _enriched(enricher, rows, contract)
     positions = pa.array([str(record.position) for record in batch.records], pa.string())
-    columns["_position"] = pa.DictionaryArray.from_arrays(
-        pa.array(lines.record[events.line], pa.int32()), positions
-    )
-    columns["_index"] = pa.array(lines.index[events.line])
-    columns["_arrival_time"] = pa.array(lines.arrival_ms[events.line])
+    record = pa.array(lines.record[line], pa.int32())
+    columns["_position"] = pa.DictionaryArray.from_arrays(record, positions)
+    columns["_index"] = pa.array(lines.index[line])
+    columns["_arrival_time"] = pa.array(lines.arrival_ms[line])
     fields = [_as_declared(columns[declared.name], declared) for declared in table_schema(contract)]
     table = pa.table([column for column, _ in fields], schema=pa.schema([f for _, f in fields]))
-    hours = event_hours(events)
-    order = _order(hours, columns[contract.key_field], columns[contract.event_time_field])
-    table, hours = table.take(pa.array(order)), hours[order]
     bounds = [0, *(np.flatnonzero(np.diff(hours)) + 1).tolist(), len(hours)]
     return [
         Partition(
@@ -91,8 +89,10 @@ def _as_declared(column: pa.Array, declared: pa.Field) -> tuple[pa.Array, pa.Fie
     return column, declared
 
 
-def _order(hours: Ints, key: pa.Array, event_time: pa.Array) -> Ints:
+def _order(hours: Ints, rows: pa.Table, contract: Contract) -> Ints:
     """Return the order by hour, key, event time and place; in one integer where they fit."""
+    event_time = rows.column(contract.event_time_field)
+    key = rows.column(contract.key_field).combine_chunks()
     if not pa.types.is_dictionary(key.type):
         key = key.dictionary_encode()
     rank = np.empty(len(key.dictionary), dtype=np.int64)

@@ -11,7 +11,7 @@ from pipeline.core import cut
 from pipeline.core.batch import Batch, Limits, LostRange
 from pipeline.core.catalog import Catalog
 from pipeline.core.decode import decode
-from pipeline.core.dedupe import SeenIds, encode_ids
+from pipeline.core.dedupe import SeenIds
 from pipeline.core.encode import Partition, write_files
 from pipeline.core.identify import identify
 from pipeline.core.intake import take_in
@@ -19,6 +19,7 @@ from pipeline.core.lines import Lines
 from pipeline.core.partition import arrange
 from pipeline.core.quarantine import quarantine_partitions, quarantine_rows
 from pipeline.core.result import Attempt, CoreResult, Counts
+from pipeline.core.runs import encode_ids
 from pipeline.core.taken import Taken
 from pipeline.core.verdicts import Verdict, judge
 from pipeline.errors import BrokenInvariant
@@ -56,7 +57,9 @@ def _commit(taken: Taken, *, attempt: Attempt, seen: SeenIds, catalog: Catalog) 
     last, lost = taken.extent()
     lines, decoded = taken.lines, taken.decoded
     identified = identify(lines, decoded)
-    verdicts = judge(identified.entries, replayed=identified.replayed, seen=seen)
+    verdicts = judge(
+        identified.entries, replayed=identified.replayed, by_id=identified.by_id, seen=seen
+    )
     verdict = np.zeros(len(lines), dtype=np.int8)
     verdict[identified.line] = verdicts
     partitions: list[Partition] = []

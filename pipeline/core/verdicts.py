@@ -7,8 +7,9 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.dedupe import Entries, SeenIds
+from pipeline.core.dedupe import SeenIds
 from pipeline.core.lines import Ints, Mask, Words
+from pipeline.core.runs import Entries
 
 Verdicts = npt.NDArray[np.int8]
 
@@ -21,8 +22,8 @@ class Verdict(IntEnum):
     CONFLICT = 2
 
 
-def judge(events: Entries, *, replayed: Mask, seen: SeenIds) -> Verdicts:
-    """Return the verdict on each event, in stream order.
+def judge(events: Entries, *, replayed: Mask, by_id: Ints, seen: SeenIds) -> Verdicts:
+    """Return the verdict on each event; they come in stream order, `by_id` is theirs by id.
 
     An entry counts for an event if it has its id and did not arrive more than the window before it;
     for a replayed event an entry that was quarantined does not count (protocol.md, T23). With a
@@ -30,15 +31,14 @@ def judge(events: Entries, *, replayed: Mask, seen: SeenIds) -> Verdicts:
     only it is a conflict. Each event that is no duplicate becomes an entry for those after it; an
     invalid event stays quarantined for its own reason and is never called a conflict.
     """
-    order = np.argsort(events.ids)
-    ids = events.ids[order]
+    ids = events.ids[by_id]
     places, entries = seen.find(ids)
-    places = order[places]
+    places = by_id[places]
     twin = ids[1:] == ids[:-1]
     verdicts = _judge_single(events, replayed, places, entries, seen.window_ms)
     if twin.any():
-        again = np.zeros(len(order), dtype=np.bool_)
-        again[order[1:][twin]] = again[order[:-1][twin]] = True
+        again = np.zeros(len(by_id), dtype=np.bool_)
+        again[by_id[1:][twin]] = again[by_id[:-1][twin]] = True
         repeated = _Repeated(
             known=_by_id(events.ids[places], entries),
             events=events,

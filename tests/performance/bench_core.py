@@ -27,11 +27,12 @@ import pyarrow.parquet as pq
 from loadtests import flights
 from pipeline.core import process as stages
 from pipeline.core.aggregate import UserRecord, aggregate
-from pipeline.core.dedupe import Entries, SeenIds, encode_ids
+from pipeline.core.dedupe import SeenIds
 from pipeline.core.payload import compress
 from pipeline.core.process import Batch, Limits, process
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.core.result import Attempt
+from pipeline.core.runs import Entries, encode_ids
 from pipeline.domain import catalog
 
 EVENTS = 20_000
@@ -84,7 +85,7 @@ def seen_ids(count: int) -> SeenIds:
         size = min(COMMIT_IDS, count - first)
         ids, bodies = random.integers(0, 2**64, (2, size), dtype=np.uint64)
         commit = Entries(
-            ids=ids,
+            ids=np.sort(ids),
             bodies=bodies,
             arrival_ms=np.full(size, START_MS),
             quarantined=np.zeros(size, dtype=np.bool_),

@@ -4,8 +4,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.deployments.kinesis import KinesisDeployment
+from infra.function_package import function_archive
 from infra.naming import Names
-from infra.packaging import function_archive
 from infra.settings import load
 from infra.tags import tag_everything
 from pipeline.errors import UserError

@@ -76,6 +76,7 @@ def rules(objectives: Objectives) -> tuple[Rule, ...]:
         *_FUNCTION_RULES,
         _WRITE_THROTTLES,
         _ON_FAILURE_OBJECTS,
+        _RECORDS_LOST,
         _quarantine_rate(objectives),
     )
 
@@ -173,6 +174,22 @@ _ON_FAILURE_OBJECTS: Final = Rule(
     threshold_reason="with retries and age unlimited there should never be one.",
     missing="notBreaching",
     missing_reason="The metric exists only when something is set aside.",
+    periods=1,
+    periods_to_alarm=1,
+)
+
+_RECORDS_LOST: Final = Rule(
+    id="records-lost",
+    summary="A gap of the stream could not be filled: its records are gone.",
+    namespace=METRICS_NAMESPACE,
+    metric=metrics.LOST.name,
+    source="pipeline",
+    statistic="Sum",
+    threshold=0,
+    unit="ranges a period",
+    threshold_reason="each range is events that the lake will never have.",
+    missing="notBreaching",
+    missing_reason="Every batch reports it, so silence is an idle stream.",
     periods=1,
     periods_to_alarm=1,
 )

@@ -20,7 +20,7 @@ class UserError(SluiceError):
 
 
 class OperatingError(SluiceError):
-    """Trouble in the world outside; `shard` and `position` say where, `retryable` whether to retry."""
+    """Trouble in the world outside: `shard` and `position` say where, `retryable` what next."""
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from pipeline.core.process import process
 from pipeline.core.records import Position, Record
 from pipeline.core.result import Attempt, CoreResult
 from pipeline.domain import catalog
+from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import Environment, function_environment
 from pipeline.errors import BrokenInvariant
 from pipeline.ledger.dynamodb import DynamoLedger
@@ -46,6 +47,7 @@ def worker_for(environment: Environment) -> Worker:
             window_ms=settings.window_seconds * SECOND_MS,
             run_ms_max=settings.run_seconds_max * SECOND_MS,
             empty_seen=SeenIds.empty(window_ms=settings.window_seconds * SECOND_MS),
+            known_good=KNOWN_GOOD,
         ),
         clock_ms=environment.clock_ms,
     )
@@ -73,7 +75,7 @@ def core_for(catalog: Catalog, limits: Limits) -> Core:
 def process_stream(event: Mapping[str, Any], remaining_ms: RemainingMs) -> dict[str, Any]:
     """Take one batch; answer which record to go on from, none when all of it is committed (I5).
 
-    The answer is a partial batch response (Lambda developer guide, "services-kinesis-batchfailure").
+    The answer is a partial batch response (Lambda guide, "services-kinesis-batchfailure").
     Raises whatever the take raises: Lambda then delivers the batch again.
     """
     environment, worker = _function()
@@ -119,6 +121,8 @@ def _report(outcomes: Sequence[TakeOutcome], environment: Environment, *, durati
             metrics.DUPLICATES: sum(c.duplicates for c in counts),
             metrics.QUARANTINED: sum(c.quarantined for c in counts),
             metrics.BATCH_MS: duration_ms,
+            metrics.LOST: sum(outcome.lost for outcome in outcomes),
+            metrics.MASKED: sum(outcome.masked for outcome in outcomes),
         },
         namespace=environment.settings.metrics_namespace,
         dimensions={metrics.STREAM_DIMENSION: environment.settings.stream},

@@ -31,7 +31,22 @@ RECORDS: Final = Metric(name="RecordsTaken", unit="Count", meaning="Stream recor
 BATCH_MS: Final = Metric(
     name="BatchDuration", unit="Milliseconds", meaning="From a batch's arrival to its answer."
 )
-CATALOGUE: Final = (RECEIVED, STORED, DUPLICATES, QUARANTINED, RECORDS, BATCH_MS)
+LOST: Final = Metric(
+    name="RangesLost", unit="Count", meaning="Gaps of the stream that nobody could fill any more."
+)
+MASKED: Final = Metric(
+    name="RecordsMasked", unit="Count", meaning="Records quarantined unread: they kill the process."
+)
+CATALOGUE: Final = (
+    RECEIVED,
+    STORED,
+    DUPLICATES,
+    QUARANTINED,
+    RECORDS,
+    BATCH_MS,
+    LOST,
+    MASKED,
+)
 
 
 def embedded(

@@ -6,7 +6,7 @@ from typing import cast
 
 import rich_click as click
 
-from infra.packaging import UNZIPPED_BYTES_MAX, Architecture, Target, function_archive
+from infra.function_package import UNZIPPED_BYTES_MAX, Architecture, Target, function_archive
 from sluice.console import result, result_json
 from sluice.options import json_option
 

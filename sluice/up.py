@@ -57,7 +57,7 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
     """Return KEY=VALUE pairs as settings. Raises UserError on a pair without `=`."""
     for pair in pairs:
         if "=" not in pair:
-            raise UserError(f"--set takes KEY=VALUE, not {pair!r}; e.g. --set shards=2")
+            raise UserError(f"--set takes KEY=VALUE, not {pair!r}; e.g. --set shard_count=2")
     return dict(pair.split("=", 1) for pair in pairs)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.packaging import function_archive
+from infra.function_package import function_archive
 from tests.integration.cli.conftest import Cli, last_report
 
 STACK = ("--stack", "steps")

@@ -24,6 +24,7 @@ def test_the_first_alarms_are_all_there() -> None:
         "write-throttles",
         "on-failure-objects",
         "quarantine-rate",
+        "records-lost",
     }
 
 

@@ -65,7 +65,7 @@ def test_every_output_is_a_value(registered: Any) -> None:
     }
     assert all(value not in (None, "", [], {}) for value in registered.outputs.values())
     assert registered.outputs["lake_uri"] == f"s3://{registered.outputs['lake_bucket']}/lake"
-    assert len(registered.outputs["alarms"]) == 7
+    assert len(registered.outputs["alarms"]) == 8
 
 
 def test_no_value_was_missing_when_it_was_written_into_a_text(registered: Any) -> None:
@@ -195,7 +195,7 @@ def test_functions_are_allowed_nothing_by_wildcard(registered: Any) -> None:
 def test_every_alarm_tells_of_trouble_and_of_its_end(registered: Any) -> None:
     topic = registered.resources["alarms"].outputs["arn"]
     alarms = registered.of_type("MetricAlarm")
-    assert len(alarms) == 7
+    assert len(alarms) == 8
     for alarm in alarms:
         assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [topic]
         rule = alarm.name.removeprefix("alarms-")

@@ -93,6 +93,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
                 "iterator-age",
                 "on-failure-objects",
                 "quarantine-rate",
+                "records-lost",
                 "write-throttles",
             )
         },

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import packaging
-from infra.packaging import Architecture, function_archive
+from infra import function_package
+from infra.function_package import Architecture, function_archive
 from pipeline.errors import UserError
 
 ELF_MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
@@ -108,6 +108,6 @@ def test_the_host_package_runs_from_itself_alone(tmp_path: Path) -> None:
 def test_a_package_over_lambdas_quota_is_refused_with_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packaging, "UNZIPPED_BYTES_MAX", 1_000)
+    monkeypatch.setattr(function_package, "UNZIPPED_BYTES_MAX", 1_000)
     with pytest.raises(UserError, match=r"bytes unzipped and Lambda takes 1,000"):
         function_archive("local", cache=tmp_path)

@@ -28,9 +28,9 @@ class UserRecord:
 class NotDeaggregable(ValueError):
     """The record bears the magic but cannot be split; `reason` goes to quarantine with it."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, code: ReasonCode = ReasonCode.BAD_AGGREGATE) -> None:
         super().__init__(detail)
-        self.reason = Reason(code=ReasonCode.BAD_AGGREGATE, detail=detail)
+        self.reason = Reason(code=code, detail=detail)
 
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -96,11 +96,14 @@ def aggregate(records: Iterable[UserRecord]) -> bytes:
     return b"".join((MAGIC, body, hashlib.md5(body, usedforsecurity=False).digest()))
 
 
-def deaggregate(data: bytes, partition_key: str) -> list[UserRecord]:
+def deaggregate(
+    data: bytes, partition_key: str, *, records_max: int | None = None
+) -> list[UserRecord]:
     """Return the user records in `data`; one, under `partition_key`, when it bears no magic.
 
     Raises:
-        NotDeaggregable: the magic is there, but the checksum, the message or an index is broken.
+        NotDeaggregable: the magic is there, but the checksum, the message or an index is broken,
+            or there are more than `records_max` user records.
     """
     if not data.startswith(MAGIC):
         return [UserRecord(partition_key=partition_key, payload=data)]
@@ -115,6 +118,9 @@ def deaggregate(data: bytes, partition_key: str) -> list[UserRecord]:
         raise NotDeaggregable("aggregated record is not the protobuf message it claims") from None
     if not message.records:
         raise NotDeaggregable("aggregated record holds no user record")
+    if records_max is not None and len(message.records) > records_max:
+        detail = f"holds more than {records_max} user records"
+        raise NotDeaggregable(detail, ReasonCode.TOO_MANY_EVENTS)
     keys, hash_keys = list(message.partition_key_table), list(message.explicit_hash_key_table)
     try:
         return [

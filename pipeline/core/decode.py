@@ -56,7 +56,7 @@ class Decoded:
 def decode(lines: Lines, catalog: Catalog) -> Decoded:
     """Decode and validate every line against the contract that it names."""
     decoded = Decoded()
-    readable = lines.braced.copy()
+    readable = lines.braced & lines.short
     readable[lines.not_utf8] = False
     table = _route(lines, catalog)
     for number, contract in enumerate(catalog.contracts):

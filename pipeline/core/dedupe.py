@@ -29,7 +29,7 @@ class SeenIds:
     runs: tuple[Run, ...] = field(default=(), repr=False)
 
     @classmethod
-    def empty(cls, *, window_ms: int, ids_max: int = 6_000_000) -> "SeenIds":
+    def empty(cls, *, window_ms: int, ids_max: int = 4_000_000) -> "SeenIds":
         """Return a set without ids; `ids_max` bounds its memory at about 21 bytes an id.
 
         Raises:

@@ -12,6 +12,7 @@ from typing import Final
 
 from pipeline.core.catalog import TYPE_FIELD
 from pipeline.core.contract import Contract, Field
+from pipeline.core.lines import LINE_BYTES_MAX
 from pipeline.core.reasons import Reason, ReasonCode, shortened
 
 INT64_MIN: Final = -(2**63)
@@ -95,6 +96,8 @@ def _parse(line: bytes) -> dict[str, object]:
     """
     if not line:
         raise _Fault(ReasonCode.EMPTY, "line is empty")
+    if len(line) > LINE_BYTES_MAX:
+        raise _Fault(ReasonCode.TOO_LARGE, f"{len(line)} bytes, over {LINE_BYTES_MAX}")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -104,7 +104,8 @@ def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload],
     payloads: list[Payload] = []
     refused: list[Refused] = []
     index, bytes_left = 0, limits.decoded_bytes_max
-    for user_record in deaggregate(record.data, record.partition_key):
+    user_records = deaggregate(record.data, record.partition_key, records_max=limits.events_max)
+    for user_record in user_records:
         where = {"record": ordinal, "index": index}
         key = user_record.partition_key
         try:

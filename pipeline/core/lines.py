@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline.core.intake import Payload
 from pipeline.core.records import Record
@@ -16,6 +17,8 @@ Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
 PAD_BYTES: Final = 256
+LINE_BYTES_MAX: Final = 1024 * 1024
+"""A longer event is refused unread: as Python values it might need a hundred times its size."""
 _PAD: Final = b"\n" * PAD_BYTES
 _NEWLINE, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 
@@ -92,19 +95,18 @@ class Lines:
         return braced
 
     @cached_property
+    def short(self) -> Mask:
+        """Which lines are short enough to be looked at one by one if need be."""
+        return self.end - self.start <= LINE_BYTES_MAX
+
+    @cached_property
     def not_utf8(self) -> Ints:
         """The ordinals of the lines that are no UTF-8: Arrow's JSON reader lets them pass."""
-        if self.buffer.isascii():
+        if self.buffer.isascii() or _is_utf8(self.buffer):
             return np.empty(0, dtype=np.int64)
-        view, found, at = memoryview(self.buffer), [], 0
-        while at < len(self.buffer):
-            try:
-                str(view[at:], "utf-8")
-                break
-            except UnicodeDecodeError as error:
-                ordinal = int(np.searchsorted(self.start, at + error.start, side="right")) - 1
-                found.append(ordinal)
-                at = int(self.start[ordinal + 1]) if ordinal + 1 < len(self) else len(self.buffer)
+        high = np.flatnonzero(np.frombuffer(self.buffer, dtype=np.uint8) >= 128)
+        suspects = np.unique(np.searchsorted(self.start, high, side="right") - 1)
+        found = [each for each in suspects.tolist() if not _is_utf8(self.line(each))]
         return np.array(found, dtype=np.int64)
 
     def joined(self, ordinals: Ints) -> bytes:
@@ -129,3 +131,13 @@ class Lines:
             expected = np.uint64(int.from_bytes(part, "little"))
             matches &= (words[start + offset] & mask) == expected
         return among[matches]
+
+
+def _is_utf8(text: bytes) -> bool:
+    """Return whether Arrow takes `text` as one string; it checks without a copy."""
+    bounds = pa.py_buffer(np.array([0, len(text)], dtype=np.int32))
+    try:
+        pa.StringArray.from_buffers(1, bounds, pa.py_buffer(text)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

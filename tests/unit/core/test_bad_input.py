@@ -149,6 +149,12 @@ LINES: dict[str, tuple[Callable[[Any], bytes], str, str | None, str]] = {
         "control character",
     ),
     "a zero byte": (lambda c: c.line(9)[:-1] + b"\x00}", "not-json", None, "at character"),
+    "over 1 MiB": (
+        lambda c: c.line(9)[:-1] + b',"x":[' + b"{}," * 400_000 + b"{}]}",
+        "too-large",
+        None,
+        "over 1048576",
+    ),
     "a byte order mark": (lambda c: b"\xef\xbb\xbf" + c.line(9), "not-an-object", None, "{"),
 }
 
@@ -210,6 +216,11 @@ RECORDS: dict[str, tuple[Callable[[Any], bytes], str, str]] = {
         lambda c: compress(b" " * 6_000_000) * 8,
         "too-large",
         "more than",
+    ),
+    "more user records than a commit may have": (
+        lambda c: aggregate([UserRecord(partition_key="k", payload=b"")] * 140_000),
+        "too-many-events",
+        "more than 131072 user records",
     ),
     "more lines than a commit may have": (
         lambda c: compress(b"{}\n" * 200_000),

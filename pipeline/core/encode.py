@@ -14,6 +14,8 @@ from pipeline.names import final_key
 
 HOUR_MS: Final = 3_600_000
 _ROW_GROUP_ROWS: Final = 1_048_576
+_WRITE_BATCH_ROWS: Final = 65_536
+"""Values handed to an encoder at a time; with Arrow's 1,024 a file takes a tenth longer."""
 _ENCODINGS: Final = {
     TYPES["int64"]: "DELTA_BINARY_PACKED",
     TYPES["timestamp_ms"]: "DELTA_BINARY_PACKED",
@@ -92,6 +94,7 @@ def _parquet(partition: Partition, footer: dict[str, str]) -> bytes:
         use_dictionary=dictionaries,
         column_encoding=encodings,
         store_schema=False,
+        write_batch_size=_WRITE_BATCH_ROWS,
         sorting_columns=sorting,
     ) as writer:
         writer.write_table(partition.rows, row_group_size=_ROW_GROUP_ROWS)

@@ -1,7 +1,10 @@
 """Contracts: what an event of a table must look like, as data that code, lake and catalog share."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+TYPE_FIELD: Final = "type"
+"""The field of every event that names its table."""
 
 FieldType = Literal["string", "int64", "float64", "bool", "timestamp_ms", "binary"]
 """As JSON: string; integer; number; true or false; integer ms since the epoch, UTC; none."""

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from pipeline.core import words
 from pipeline.core.contract import Field
+from pipeline.core.diagnose import bounds
 from pipeline.core.lines import Ints, Mask, Words
 
 WORDS_AHEAD: Final = {"string": 4, "int64": 3, "timestamp_ms": 3, "bool": 1}
@@ -93,15 +94,15 @@ class Cursor:
 
     def _value(self, ahead: _Ahead, offset: int, wanted: Field) -> tuple[Values, Mask]:
         """Return values and whether they are canonical."""
-        word = ahead.word(offset)
         if wanted.type == "string":
-            quoted: Mask = (word & _ONE_BYTE) == _QUOTE
+            quoted: Mask = (ahead.word(offset) & _ONE_BYTE) == _QUOTE
             return self._string(ahead, offset + 1, quoted, wanted)
         if wanted.type == "bool":
+            word = ahead.word(offset)
             true: Mask = (word & _FOUR_BYTES) == _TRUE
             false: Mask = (word & _FIVE_BYTES) == _FALSE
             return Values(wanted, true, 4 + false.astype(np.int64), numbers=true), true | false
-        numbers, length, fine = _integers(word, ahead, offset)
+        numbers, length, fine = _integers(ahead, offset, signed=bounds(wanted)[0] < 0)
         return Values(wanted, fine, length, numbers=numbers), fine
 
     def _string(
@@ -139,9 +140,12 @@ class Cursor:
         self.at += by if self.good.all() else np.where(self.good, by, 0)
 
 
-def _integers(word: Words, ahead: _Ahead, offset: int) -> tuple[npt.NDArray[np.int64], Ints, Mask]:
+def _integers(
+    ahead: _Ahead, offset: int, *, signed: bool
+) -> tuple[npt.NDArray[np.int64], Ints, Mask]:
     """Return the numbers, how many bytes write each, and whether JSON allows them as written."""
-    minus: Mask = (word & _ONE_BYTE) == _MINUS
+    word = ahead.word(offset)
+    minus: Mask = (word & _ONE_BYTE) == _MINUS if signed else np.zeros(len(word), dtype=np.bool_)
     negative = bool(minus.any())
     if negative:
         word = np.where(minus, ahead.word(offset + 1), word)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
-from pipeline.core.catalog import TYPE_FIELD, Catalog
+from pipeline.core.catalog import Catalog
 from pipeline.core.columns import with_dictionaries, without_dictionaries
-from pipeline.core.contract import Contract
+from pipeline.core.contract import TYPE_FIELD, Contract
 from pipeline.core.diagnose import Claims, diagnose, read_claims
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.reasons import Reason, ReasonCode

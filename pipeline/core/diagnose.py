@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.core.catalog import TYPE_FIELD
-from pipeline.core.contract import Contract, Field
+from pipeline.core.contract import TYPE_FIELD, Contract, Field
 from pipeline.core.lines import LINE_BYTES_MAX
 from pipeline.core.reasons import Reason, ReasonCode, shortened
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from pipeline.core.catalog import TYPE_FIELD
+from pipeline.core.contract import TYPE_FIELD
 from pipeline.core.decode import Decoded
 from pipeline.core.hashing import fingerprint_rows, hash_spans, hash_strings, table_seed
 from pipeline.core.lines import Ints, Lines, Mask, Words

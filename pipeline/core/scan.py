@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core import words
-from pipeline.core.catalog import TYPE_FIELD
-from pipeline.core.contract import Contract, Field
+from pipeline.core.contract import TYPE_FIELD, Contract, Field
 from pipeline.core.cursor import WORDS_AHEAD, Cursor, Values
 from pipeline.core.lines import PAD_BYTES, Ints, Lines, Mask
 

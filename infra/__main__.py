@@ -8,6 +8,8 @@ from infra.function_package import function_archive
 from infra.naming import Names
 from infra.settings import load
 from infra.tags import tag_everything
+from pipeline.core.faults import check_contracts
+from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
 
 
@@ -16,6 +18,7 @@ def main() -> None:
     project, stack = pulumi.get_project(), pulumi.get_stack()
     settings = load(project)
     try:
+        check_contracts(CONTRACTS)
         names = Names(
             project=project,
             stack=stack,

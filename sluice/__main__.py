@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from pipeline.errors import OperatingError, UserError
-from sluice import demo, down, drain, load, package, query, replay, status, up, verify
+from sluice import demo, down, drain, load, package, query, replay, send, status, up, verify
 from sluice.console import ERR
 from sluice.stack import ROOT
 
@@ -19,6 +19,7 @@ VERBS = (
     up.up,
     status.status,
     load.load,
+    send.send,
     drain.drain,
     verify.verify,
     replay.replay,

@@ -23,6 +23,7 @@ MAY_IMPORT = {
 }
 INFRA_MAY_IMPORT_OF_PIPELINE = {
     "pipeline.core.contract",
+    "pipeline.core.faults",
     "pipeline.domain.contracts",
     "pipeline.errors",
     "pipeline.metrics",

@@ -1,0 +1,91 @@
+"""Put your own events on the stream: one JSON object a line, from a file or standard input."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import boto3
+import rich_click as click
+
+from pipeline.audit.history import Answer
+from pipeline.domain.contracts import CONTRACTS
+from pipeline.errors import OperatingError, UserError
+from pipeline.producer.answers import Answered
+from pipeline.producer.kinesis import Producer
+from pipeline.producer.settings import ProducerSettings, client_config
+from sluice import stack as stacks
+from sluice.console import result, say
+from sluice.options import stack_option
+from sluice.stack import Stack
+
+KEYS: Final = {contract.table: contract.key_field for contract in CONTRACTS}
+UNKNOWN_TABLE: Final = "unknown"
+FLUSH_SECONDS_MAX: Final = 60.0
+
+
+def address(line: bytes) -> tuple[str, str]:
+    """Return an event's table and key, as far as they can be read.
+
+    What cannot be read is sent all the same: quarantine tells what is wrong with it, and keeps it.
+    """
+    try:
+        event = json.loads(line)
+        table = event["type"]
+        return (table, str(event[KEYS[table]])) if table in KEYS else (UNKNOWN_TABLE, str(table))
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return UNKNOWN_TABLE, UNKNOWN_TABLE
+
+
+def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:
+    """Send every line that is not blank and return how many got which answer.
+
+    Raises UserError for a line that no record can hold, OperatingError when the stream takes none.
+    """
+    answers: Counter[Answer] = Counter()
+
+    def on_answer(answered: Answered[int]) -> None:
+        answers[answered.answer] += len(answered.tags)
+
+    settings = ProducerSettings()
+    client = boto3.client("kinesis", config=client_config(settings), **stack.where)
+    stream = stack.environment.settings.stream
+    with Producer[int](client, stream, settings, on_answer) as producer:
+        for number, line in enumerate(lines, start=1):
+            event = line.strip()
+            if event:
+                table, key = address(event)
+                try:
+                    producer.put(table=table, key=key, body=event, tag=number)
+                except UserError as error:
+                    raise UserError(f"line {number}: {error}") from None
+        producer.flush(FLUSH_SECONDS_MAX)
+    return answers
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False
+)
+@click.pass_obj
+def send(home: Path, stack: str, file: Path | None) -> None:
+    """Send, wait for every answer, and say what the stream answered."""
+    found = stacks.find(home, stack)
+    if file is None:
+        answers = send_lines(found, sys.stdin.buffer)
+    else:
+        with file.open("rb") as lines:
+            answers = send_lines(found, lines)
+    for answer in Answer:
+        if answers[answer]:
+            result(f"{answer:13} {answers[answer]:,}")
+    missing = answers[Answer.REFUSED] + answers[Answer.UNKNOWN]
+    if missing:
+        raise OperatingError(
+            f"{missing:,} events are not known to be on the stream; send the same file again: "
+            "what has arrived is recognised as a copy within the stack's window"
+        )
+    say(f"next: sluice drain --stack {stack}, then sluice query --stack {stack} SQL")

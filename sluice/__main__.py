@@ -1,6 +1,7 @@
 """`sluice`: the verbs, one module each, and how their trouble is told."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -52,6 +53,7 @@ for verb in VERBS:
 
 def main() -> None:
     """Run a verb; a person's mistake is one line and exit code 2, an operating error 3."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C: clean up
     try:
         code = sluice(standalone_mode=False)
     except click.ClickException as error:
@@ -67,6 +69,10 @@ def main() -> None:
         # The reader of our output went away (`| head`): that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        ERR.print(f"sluice: this machine refused: {error.strerror or error}{where}", markup=False)
+        sys.exit(EXIT_OPERATING)
     sys.exit(code if isinstance(code, int) else 0)
 
 

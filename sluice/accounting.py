@@ -20,7 +20,7 @@ from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
-from sluice.console import progress, result, say
+from sluice.console import progress, result, say, shown
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack, waits_for
 from sluice.stack import Stack
 
@@ -97,11 +97,14 @@ def conclude(
         facts = read_facts(load, stack=stack.name, tables=done.tables, happenings=happenings)
         evaluation = evaluate(wanted, done.verdict, latency, planned_rate=facts.planned_rate)
         paths = write_report(load, done.verdict, latency, evaluation, facts)
-        bars.update(task, completed=1, note=str(paths.html))
+        bars.update(task, completed=1, note=shown(paths.html))
     result(done.verdict.summary())
+    if reasons := done.verdict.quarantined_by_reason:
+        counted = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
+        result(f"  in quarantine, with bytes, position and cause: {counted}")
     result(f"objectives: {evaluation.outcome}")
     result(evaluation.summary())
-    say(f"report: {paths.html}")
+    say(f"report: {shown(paths.html)}")
     return evaluation, paths
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,11 @@ def result(text: str) -> None:
 def result_json(value: Mapping[str, Any]) -> None:
     """Write one JSON document for a script."""
     OUT.print(json.dumps(value, indent=2, default=str), markup=False, highlight=False)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person would type it from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def progress() -> Progress:

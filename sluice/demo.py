@@ -20,7 +20,7 @@ from pipeline.errors import UserError
 from pipeline.functions import worker_for
 from sluice import stack as stacks
 from sluice.accounting import conclude
-from sluice.console import ERR, progress, result, say
+from sluice.console import ERR, progress, result, say, shown
 from sluice.down import stop_local
 from sluice.load import plan_for, send
 from sluice.stack import Stack
@@ -96,17 +96,17 @@ def load_plan(stack: Stack, *, events: int | None, duration: float | None, rate:
 def tell(stack: Stack, load: Path, *, kept: bool) -> None:
     """Say where everything is, with three questions to paste."""
     where = [
-        f"report    {load / 'report.html'}",
-        f"lake      {load / 'lake'}   (Parquet, a folder a table)",
-        f"history   {load / 'history'}",
-        f"logs      {stack.folder}",
+        f"report    {shown(load / 'report.html')}",
+        f"lake      {shown(load / 'lake')}   (Parquet, a folder a table)",
+        f"history   {shown(load / 'history')}",
+        f"logs      {shown(stack.folder)}",
     ]
     if kept:
         where.append(f"running   {stack.endpoint}   (sluice status --stack {STACK})")
     result("\n".join(where))
     result("\nAsk the lake, for example:")
     for sql in QUERIES:
-        result(f'  ./dev sluice query --lake {load / "lake"} "{sql}"')
+        result(f'  ./dev sluice query --lake {shown(load / "lake")} "{sql}"')
 
 
 @click.command(help=__doc__)

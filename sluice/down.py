@@ -30,7 +30,10 @@ def down(home: Path, stack: str, delete: bool, force: bool) -> None:
     folder = stacks.folder_of(home, stack)
     if not folder.exists():
         raise UserError(f"there is no local stack {stack} under {home}")
-    if supervisor.running(folder) and stacks.is_local(home, stack) and not force:
+    running = supervisor.running(folder) is not None
+    if not running and not stacks.is_local(home, stack):
+        raise UserError(f"no local stack {stack} is running; one on AWS goes by: pulumi destroy")
+    if running and stacks.is_local(home, stack) and not force:
         waiting = unpublished_shards(stacks.find(home, stack))
         if waiting:
             raise UserError(

@@ -157,7 +157,6 @@ def _integers(
         if negative:
             following = np.where(minus, ahead.word(offset + 9), following)
         more_digits, more = words.digits(following)
-        fine &= ~long | (more_digits < 8)
         longer = words.appended(number, more_digits, more)
         number = longer if long.all() else np.where(long, longer, number)
         length += more_digits if long.all() else np.where(long, more_digits, 0)

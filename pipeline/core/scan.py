@@ -2,7 +2,7 @@
 
 Canonical is what `json.dumps` writes of an event: the contract's fields in its order, optional ones
 left out or null, no white space or one blank after each comma and colon, no escapes, integers of at
-most 15 digits. Such a line is valid JSON, proven byte by byte while it is read; every other line is
+most 16 digits. Such a line is valid JSON, proven byte by byte while it is read; every other line is
 left to Arrow's reader (`pipeline.core.decode`). A property test holds the two together.
 """
 

@@ -34,6 +34,7 @@ THINGS = Contract(
         Field(name="count", type="int64", required=False),
         Field(name="flag", type="bool", required=False),
         Field(name="kind", type="string", required=False, one_of=("a", "b", "é")),
+        Field(name="text", type="string", required=False, max_bytes=2**21),
     ),
     id_field="id",
     key_field="key",
@@ -108,6 +109,10 @@ def taken_in_bulk(line: bytes) -> bool:
 @given(st.one_of(EVENTS.map(text_of), VALID.map(text_of), damaged()))
 @example(text_of(thing()))
 @example(b'{"type":"things","id":"x","key":"k","sequence":1,"time":%d}{}' % NOW)
+@example(text_of(thing()) + b" ")
+@example(b" " + text_of(thing()))
+@example(text_of(thing(text="x" * 2**20)))
+@example(text_of(thing(text="x" * (2**20 - 200))))
 @example(text_of(thing(ratio=float("nan"))))
 @example(text_of(thing(wide=float("-inf"))))
 @example(text_of(thing()).replace(b'"id"', b'"\\u0069d"'))

@@ -11,7 +11,7 @@ from pipeline.core import runs
 from pipeline.core.dedupe import SeenIds
 from pipeline.core.runs import Entries
 from pipeline.core.verdicts import Verdict, judge
-from pipeline.errors import BrokenInvariant, OperatingError
+from pipeline.errors import BrokenInvariant, OperatingError, UserError
 
 WINDOW_MS = 1_000
 
@@ -119,6 +119,32 @@ def test_within_a_batch_the_window_is_the_same():
     late = 101 + WINDOW_MS
     batch = entries((7, 70, 100, False), (7, 70, late, False), (7, 70, late + 1, False))
     assert verdicts(batch, SeenIds.empty(window_ms=WINDOW_MS)) == [0, 0, Verdict.DUPLICATE]
+
+
+def test_arrival_times_survive_merges_of_commits_that_began_at_different_times():
+    seen = SeenIds.empty(window_ms=10_000)
+    for number in range(40):
+        event = (number, number, 1_795_000_000_000 - 7 * number, number % 2 == 0)
+        seen = seen.with_ids(encode_ids(entries(event)))
+    places, found = seen.find(np.arange(40, dtype=np.uint64))
+    order = np.argsort(places)
+    assert found.arrival_ms[order].tolist() == [1_795_000_000_000 - 7 * n for n in range(40)]
+    assert found.quarantined[order].tolist() == [n % 2 == 0 for n in range(40)]
+    assert found.bodies[order].tolist() == list(range(40))
+
+
+def test_a_commit_may_span_more_time_than_a_run_tells_apart():
+    day_ms = 86_400_000
+    batch = entries((1, 1, 0, False), (2, 2, 90 * day_ms, True), (3, 3, 89 * day_ms, False))
+    seen = SeenIds.empty(window_ms=day_ms).with_ids(encode_ids(batch))
+    copies = [(n, n, 90 * day_ms, False) for n in (1, 2, 3)]
+    assert verdicts(entries(*copies), seen) == [0, Verdict.DUPLICATE, Verdict.DUPLICATE]
+
+
+@pytest.mark.parametrize("window_ms", [-1, 30 * 86_400_000])
+def test_a_window_that_cannot_be_kept_is_refused(window_ms):
+    with pytest.raises(UserError, match="choose 0 to"):
+        SeenIds.empty(window_ms=window_ms)
 
 
 def test_an_id_in_quarantine_holds_off_all_but_a_replay():

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.hashing import hash_spans, hash_strings, table_seed
+from pipeline.core.hashing import fingerprint_rows, hash_spans, hash_strings, table_seed
 
 
 def hashes(strings, seed=0, prefix=b""):
@@ -49,3 +49,26 @@ def test_equal_ids_of_two_tables_differ():
     ids = pa.array(["x"])
     seeds = [table_seed("departures"), table_seed("actions"), table_seed(None)]
     assert len({hash_strings(ids, seed=seed)[0] for seed in seeds}) == 3
+
+
+def fingerprints(**columns):
+    return fingerprint_rows(pa.table(columns)).tolist()
+
+
+def test_a_fingerprint_is_of_the_values_whatever_their_columns_look_like():
+    texts = pa.array(["a", "b", "a", None])
+    plain = fingerprints(text=texts, number=[1, 2, 1, 4], flag=[True, None, True, False])
+    turned = fingerprints(
+        flag=[True, None, True, False], number=[1, 2, 1, 4], text=texts.dictionary_encode()
+    )
+    assert plain == turned
+    assert plain[0] == plain[2]
+    assert len(set(plain)) == 3
+
+
+def test_a_fingerprint_tells_fields_apart_and_null_from_nothing():
+    assert fingerprints(a=[1], b=[2]) != fingerprints(a=[2], b=[1])
+    assert fingerprints(a=["x"], b=["y"]) != fingerprints(a=["y"], b=["x"])
+    assert fingerprints(a=[1], b=pa.array([None], pa.int64())) == fingerprints(a=[1])
+    assert fingerprints(a=[1], b=[0]) != fingerprints(a=[1])
+    assert fingerprints(a=[1.5]) != fingerprints(a=[1.25])

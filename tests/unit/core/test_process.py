@@ -232,3 +232,25 @@ def test_a_replay_inside_an_aggregate_is_one_too(core):
 def test_a_replayed_event_that_is_bad_again_says_that_it_was_a_replay(core):
     result = core.process(core.record(b"{}", key="sluice-replay:x"))
     assert [row["replay"] for row in core.quarantined(result)] == [True]
+
+
+def test_white_space_does_not_make_a_copy_another_event(core):
+    first = core.process(core.record(core.line(1)))
+    spaced = core.line(1).replace(b'":', b'": ')
+    again = core.process(core.record(spaced, position=2), seen=core.seen(first.ids))
+    assert (again.counts.duplicates, again.counts.quarantined) == (1, 0)
+
+
+def test_events_that_go_missing_inside_break_an_invariant(core, monkeypatch):
+    monkeypatch.setattr("pipeline.core.process.arrange", lambda *_, **__: [])
+    with pytest.raises(BrokenInvariant, match="do not add up"):
+        core.process(core.record(core.line(1)))
+
+
+def test_a_copy_of_what_was_quarantined_is_dropped(core):
+    first = core.process(core.record(core.line(1, flight="bad")))
+    again = core.process(
+        core.record(core.line(1, flight="bad"), position=2), seen=core.seen(first.ids)
+    )
+    assert (again.counts.duplicates, again.counts.quarantined, again.files) == (1, 0, ())
+    assert again.ids == b""

@@ -47,14 +47,14 @@ CATALOG = Catalog(contracts=(TICKS,))
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters='"\\'))
 SHORT = st.text("abcé", max_size=8)
-INTEGER = st.integers(-(10**15) + 1, 10**15 - 1)
+INTEGER = st.integers(-(10**16) + 1, 10**16 - 1)
 OPTIONAL = st.fixed_dictionaries(
     {},
     optional={
         "a_rather_long_name_of_a_number": st.none() | INTEGER | st.integers(-9, 9),
         "note": st.none() | SHORT | PLAIN.filter(lambda text: len(text.encode()) <= 60),
         "maybe": st.none() | st.booleans(),
-        "last": st.none() | st.integers(0, 10**15 - 1),
+        "last": st.none() | st.integers(0, 10**16 - 1),
     },
 )
 
@@ -158,7 +158,12 @@ LAST = b"last"
 @example([value(LAST, b"1.5")])
 @example([value(LAST, b"1e5")])
 @example([value(LAST, b"")])
+@example([value(LAST, b"1234567890123456")])
+@example([value(LAST, b"12345678901234567")])
 @example([value(LAST, b"123456789012345678")])
+@example([compact(tick({})), compact(tick({"note": "abc"})).replace(b':"abc"', b':1abc"')])
+@example([compact(tick({})), compact(tick({}, id="a\nb"))])
+@example([compact(tick({})), json.dumps(tick({}, id="é"), separators=(",", ":")).encode()])
 @example([value(LAST, b"9223372036854775808")])
 @example([value(b"a_rather_long_name_of_a_number", b"-9223372036854775808")])
 @example([value(b"sequence", b"true")])

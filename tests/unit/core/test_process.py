@@ -254,3 +254,12 @@ def test_a_copy_of_what_was_quarantined_is_dropped(core):
     )
     assert (again.counts.duplicates, again.counts.quarantined, again.files) == (1, 0, ())
     assert again.ids == b""
+
+
+def test_a_replay_brings_back_what_was_quarantined_as_a_conflict(core):
+    bad, good = core.line(1, flight="bad"), core.line(1)
+    first = core.process(core.record(bad + b"\n" + good))
+    assert first.counts.quarantined_by_reason == {"wrong-type": 1, "conflicting-duplicate": 1}
+    replay = core.record(good, position=2, key="sluice-replay:x")
+    again = core.process(replay, seen=core.seen(first.ids))
+    assert core.ids(again) == ["departure-000001"]

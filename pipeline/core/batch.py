@@ -35,7 +35,7 @@ class Limits:
     crosses `decoded_bytes_max` or `events_max` alone is quarantined whole; the events of one that
     spans more than `record_partitions_max` partitions are quarantined beyond that number.
 
-    With the defaults a batch needs under 200 MB on top of the interpreter and the seen ids
+    With the defaults a batch needs at most about 200 MB on top of the interpreter and the seen ids
     (`tests/performance/bench_core.py --memory`), so a function of 512 MB holds it.
     """
 

@@ -5,6 +5,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,8 +13,13 @@ from typing import Any
 import boto3
 import pytest
 
+from pipeline.audit.history import Answer as Fate
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
+from pipeline.errors import BrokenInvariant
+from pipeline.producer.answers import Answered
+from pipeline.producer.kinesis import Producer
+from pipeline.producer.lanes import lane_of
 from pipeline.producer.settings import ProducerSettings, client_config
 
 THROTTLE = "ProvisionedThroughputExceededException"
@@ -155,3 +161,48 @@ def kinesis() -> Iterator[ScriptedKinesis]:
         scripted.open.set()
         server.shutdown()
         thread.join()
+
+
+QUICK = ProducerSettings(lanes=4, linger_ms=1, backoff_ms_first=1, backoff_ms_max=4, attempts_max=4)
+Make = Callable[..., Producer[int]]
+KEYS = [next(key for key in map(str, range(99)) if lane_of(key, 4) == lane) for lane in range(4)]
+"""One key a lane."""
+
+
+@pytest.fixture
+def answers() -> list[Answered[int]]:
+    return []
+
+
+@pytest.fixture
+def make(kinesis: Any, answers: list[Answered[int]]) -> Iterator[Make]:
+    made: list[tuple[Producer[int], Any]] = []
+
+    def producer(chosen: ProducerSettings = QUICK, on_answer: Any = answers.append) -> Any:
+        client = kinesis.client(chosen)
+        made.append((Producer(client, "stream", chosen, on_answer), client))
+        return made[-1][0]
+
+    yield producer
+    kinesis.open.set()
+    for one, client in made:
+        with closing(client):
+            try:
+                one.close(5)
+            except BrokenInvariant:
+                assert one.metrics().buffered_bytes > 0
+
+
+def put_numbers(producer: Producer[int], numbers: range, keys: list[str] = KEYS) -> None:
+    producer.put_many(
+        table="t",
+        keys=[keys[number % len(keys)] for number in numbers],
+        bodies=[b"%d" % number for number in numbers],
+        tags=numbers,
+    )
+
+
+def fates(answers: list[Answered[int]]) -> dict[int, Fate]:
+    found = [(tag, answered.answer) for answered in answers for tag in answered.tags]
+    assert len(found) == len(dict(found)), "an event was answered twice"
+    return dict(found)

@@ -1,7 +1,7 @@
 """The producer against a Kinesis that fails as it is told to, over HTTP."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -11,56 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.audit.history import Answer
-from pipeline.errors import BrokenInvariant, OperatingError, UserError
-from pipeline.producer.answers import Answered, BufferFull
+from pipeline.errors import BrokenInvariant, UserError
+from pipeline.producer.answers import Answered
 from pipeline.producer.kinesis import Producer
-from pipeline.producer.lanes import lane_of
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.settings import ProducerSettings
-
-QUICK = ProducerSettings(lanes=4, linger_ms=1, backoff_ms_first=1, backoff_ms_max=4, attempts_max=4)
-Make = Callable[..., Producer[int]]
-KEYS = [next(key for key in map(str, range(99)) if lane_of(key, 4) == lane) for lane in range(4)]
-"""One key a lane."""
-
-
-@pytest.fixture
-def answers() -> list[Answered[int]]:
-    return []
-
-
-@pytest.fixture
-def make(kinesis: Any, answers: list[Answered[int]]) -> Iterator[Make]:
-    made: list[tuple[Producer[int], Any]] = []
-
-    def producer(chosen: ProducerSettings = QUICK, on_answer: Any = answers.append) -> Any:
-        client = kinesis.client(chosen)
-        made.append((Producer(client, "stream", chosen, on_answer), client))
-        return made[-1][0]
-
-    yield producer
-    kinesis.open.set()
-    for one, client in made:
-        with closing(client):
-            try:
-                one.close(5)
-            except BrokenInvariant:
-                assert one.metrics().buffered_bytes > 0
-
-
-def put_numbers(producer: Producer[int], numbers: range, keys: list[str] = KEYS) -> None:
-    producer.put_many(
-        table="t",
-        keys=[keys[number % len(keys)] for number in numbers],
-        bodies=[b"%d" % number for number in numbers],
-        tags=numbers,
-    )
-
-
-def fates(answers: list[Answered[int]]) -> dict[int, Answer]:
-    found = [(tag, answered.answer) for answered in answers for tag in answered.tags]
-    assert len(found) == len(dict(found)), "an event was answered twice"
-    return dict(found)
+from tests.unit.producer.conftest import KEYS, QUICK, Make, fates, put_numbers
 
 
 def test_every_event_is_stored_and_acknowledged(
@@ -240,60 +196,6 @@ def test_nobody_listening_means_nothing_was_written(
         producer.put(table="t", key="a", body=b"1", tag=1)
     assert fates(answers) == {1: Answer.REFUSED}
     assert answers[0].outcome is Outcome.UNSENT
-
-
-def test_a_full_buffer_slows_the_caller_and_takes_in_nothing_of_the_call_that_failed(
-    kinesis: Any, make: Make, answers: list[Answered[int]]
-) -> None:
-    kinesis.open.clear()
-    producer = make(QUICK.model_copy(update={"buffer_bytes_max": 10, "put_seconds_max": 0.05}))
-    put_numbers(producer, range(5))
-    with pytest.raises(BufferFull):
-        put_numbers(producer, range(5, 7))
-    assert producer.metrics().buffered_bytes == 10
-    kinesis.open.set()
-    producer.flush(10)
-    assert fates(answers) == dict.fromkeys(range(5), Answer.ACKNOWLEDGED)
-
-
-def test_a_caller_that_waits_goes_on_as_soon_as_there_is_room(kinesis: Any, make: Make) -> None:
-    kinesis.open.clear()
-    producer = make(QUICK.model_copy(update={"buffer_bytes_max": 10}))
-    put_numbers(producer, range(5))
-    waiting = threading.Thread(target=put_numbers, args=(producer, range(5, 7)))
-    waiting.start()
-    assert producer.metrics().events == 5
-    kinesis.open.set()
-    waiting.join(10)
-    producer.close(10)
-    assert sorted(kinesis.events) == [b"%d" % number for number in range(7)]
-
-
-def test_a_call_larger_than_the_buffer_is_taken_in_once_it_is_empty(
-    kinesis: Any, make: Make
-) -> None:
-    with make(QUICK.model_copy(update={"buffer_bytes_max": 10})) as producer:
-        put_numbers(producer, range(100))
-        put_numbers(producer, range(100, 200))
-    assert len(kinesis.events) == 200
-
-
-def test_closing_in_a_hurry_answers_everything_and_says_what_is_certain(
-    kinesis: Any, make: Make, answers: list[Answered[int]]
-) -> None:
-    kinesis.open.clear()
-    kinesis.next_loses_its_answer()
-    producer = make(QUICK.model_copy(update={"record_events": 1, "lanes": 1}))
-    put_numbers(producer, range(3))
-    closer = threading.Thread(target=producer.close, args=(0.05,))
-    closer.start()
-    while len(answers) < 2:
-        closer.join(0.01)
-    kinesis.open.set()
-    closer.join(10)
-    assert fates(answers) == {0: Answer.UNKNOWN, 1: Answer.REFUSED, 2: Answer.REFUSED}
-    with pytest.raises(OperatingError, match="closed"):
-        put_numbers(producer, range(1))
 
 
 @pytest.mark.parametrize("body", [b"", b'{"a":\n1}', b"x" * 1_000_001])

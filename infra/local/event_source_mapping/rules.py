@@ -154,6 +154,10 @@ class Shard:
         done = _records_done(batch, answer, partial=self.settings.partial_responses)
         if done == len(batch.records):
             self.checkpoint = batch.records[-1].sequence
+            if not self._unread:
+                # Once a second is for a shard without news: after a batch there may be more
+                # (services-kinesis-create, "Polling and batching streams").
+                self._next_read = min(self._next_read, now)
             return
         if done:
             self.checkpoint = batch.records[done - 1].sequence

@@ -64,6 +64,16 @@ def test_what_a_full_batch_leaves_behind_keeps_its_window(make_records: Make) ->
     assert isinstance(shard.next(15.0), rules.Invoke)
 
 
+def test_after_a_batch_the_shard_is_read_at_once_until_it_is_caught_up(make_records: Make) -> None:
+    shard = Shard(Settings(batch_size=100, window_seconds=1))
+    shard.read(make_records(3), now=10.0, ended=False, next_read=12.0)
+    assert isinstance(shard.next(11.0), rules.Invoke)
+    shard.answered(rules.Answer(failed=False), now=11.1)
+    assert shard.next(11.1) == rules.Read(not_before=11.1)
+    shard.read([], now=11.1, ended=False, next_read=12.1)
+    assert shard.next(11.1) == rules.Read(not_before=12.1)
+
+
 def test_a_full_batch_does_not_wait_for_its_window(make_records: Make) -> None:
     shard = Shard(Settings(batch_size=3, window_seconds=300))
     shard.read(make_records(3), now=10.0, ended=False, next_read=11.0)
@@ -126,6 +136,7 @@ def test_a_shard_that_is_open_is_read_again_and_never_finished(make_records: Mak
     shard.read(make_records(1), now=0.0, ended=False, next_read=7.0)
     assert isinstance(shard.next(0.0), rules.Invoke)
     shard.answered(rules.Answer(failed=False), now=0.0)
+    shard.read([], now=0.0, ended=False, next_read=7.0)
     assert shard.next(1.0) == rules.Read(not_before=7.0)
 
 

@@ -32,6 +32,7 @@ SUFFIXES_LEFT_OUT: Final = (".pyc", ".pyi", ".pyx", ".pxd", ".h", ".hpp", ".c", 
 LEFT_OUT: Final = (
     # What the core never loads of its libraries; together a third of them.
     "*/tests/*",
+    "pipeline/testing/*",
     "pyarrow/include/*",
     "pyarrow/src/*",
     "pyarrow/*libarrow_flight*",

@@ -70,6 +70,7 @@ def test_nothing_of_the_command_line_or_the_program_is_packaged(
     _, archive = aws
     roots = {name.split("/")[0] for name in archive.namelist()}
     assert roots.isdisjoint({"sluice", "infra", "loadtests", "tests", "duckdb", "locust", "pulumi"})
+    assert not [name for name in archive.namelist() if name.startswith("pipeline/testing/")]
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

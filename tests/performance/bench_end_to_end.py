@@ -1,0 +1,183 @@
+"""Measure the whole path on this machine: producers, stream, mapping, function, lake, verdict.
+
+    python -m tests.performance.bench_end_to_end --rate 40000 --seconds 60 --shards 4
+    python -m tests.performance.bench_end_to_end --rate 2000 --seconds 60
+
+It brings up a stack of its own in a temporary folder on a free port, sends real departures through
+the project's own load, accounts for every event, prints one JSON document and stops everything.
+`cpu_seconds` is by process, from the start of the producers until every shard is drained; the
+verifier runs after that. `lake_events_per_second_min` adds the longest wait to the time of sending.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psutil  # type: ignore[import-untyped]
+
+from infra.local import supervisor
+from sluice.accounting import conclude
+from sluice.console import progress
+from sluice.down import stop_local
+from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
+from sluice.load import plan_for, send
+from sluice.stack import Stack, folder_of
+from sluice.up import bring_up
+
+STACK: Final = "bench"
+SAMPLE_SECONDS: Final = 0.2
+MB: Final = 2**20
+
+
+def peak_mb(pid: int) -> float:
+    """Return the greatest resident memory that a process has had, in MB (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+class Meter:
+    """Watches the stack's processes and this program's own children while it is entered."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cpu: dict[tuple[str, int], float] = {}
+        self._first: dict[tuple[str, int], float] = {}
+        self._peak: dict[str, float] = defaultdict(float)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._sample(first=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._sample()
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU time of each kind of process since the meter was entered."""
+        spent: dict[str, float] = defaultdict(float)
+        for (kind, pid), seconds in self._cpu.items():
+            spent[kind] += seconds - self._first.get((kind, pid), 0.0)
+        return {kind: round(seconds, 1) for kind, seconds in sorted(spent.items())}
+
+    def peak_mb(self) -> dict[str, int]:
+        """Return the greatest resident memory of one process of each kind, in MB."""
+        return {kind: round(peak) for kind, peak in sorted(self._peak.items())}
+
+    def _watch(self) -> None:
+        while not self._over.wait(SAMPLE_SECONDS):
+            self._sample()
+
+    def _sample(self, *, first: bool = False) -> None:
+        for kind, process in self._processes():
+            try:
+                times = process.cpu_times()
+                peak = peak_mb(process.pid)
+            except (psutil.Error, OSError, IndexError):
+                continue  # it ended meanwhile: its last sample stands
+            self._cpu[kind, process.pid] = times.user + times.system
+            self._peak[kind] = max(self._peak[kind], peak)
+            if first:
+                self._first[kind, process.pid] = times.user + times.system
+
+    def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
+        aws = supervisor.running(self._folder)
+        if aws is not None:
+            pids = {"emulator": [aws.emulator_pid], "mapping": [aws.mapping_pid]}
+            for kind, of_kind in {**pids, "function": aws.worker_pids()}.items():
+                yield from ((kind, psutil.Process(p)) for p in of_kind if psutil.pid_exists(p))
+        for child in psutil.Process().children():
+            try:
+                if any("locust" in word for word in child.cmdline()):
+                    yield "producers", child
+            except psutil.Error:
+                continue  # it ended meanwhile
+
+
+@contextmanager
+def stack_of_its_own(settings: dict[str, str]) -> Iterator[Stack]:
+    """Bring up a stack in a temporary folder; nothing of it is left behind, whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
+        home = Path(scratch)
+        try:
+            yield bring_up(home, STACK, settings, None)
+        finally:
+            stop_local(folder_of(home, STACK))
+
+
+def measure(stack: Stack, **wanted: Any) -> dict[str, Any]:
+    """Send one load, account for it and return the figures."""
+    plan = plan_for(stack, **wanted)
+    folder = stack.loads / plan.run
+    with Meter(stack.folder) as meter:
+        with progress() as bars:
+            done = send(plan, folder, bars=bars)
+        drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _: None)
+    evaluation, paths = conclude(stack, folder)
+    report = json.loads(paths.json.read_text(encoding="utf-8"))
+    note = json.loads((folder / "load.json").read_text(encoding="utf-8"))
+    latency, tables = report["latency"], report["facts"]["tables"]
+    send_seconds = (note["ended_us"] - note["started_us"]) / 1_000_000
+    seconds_max = send_seconds + latency["overall"]["max_ms"] / 1_000
+    return {
+        "machine": report["facts"]["machine"],
+        "events": done.sent,
+        "bytes_per_event": round(done.event_bytes / done.sent, 1),
+        "bytes_per_event_on_the_stream": round(done.sent_bytes / done.sent, 1),
+        "sent_events_per_second": round(done.acknowledged / send_seconds),
+        "lake_events_per_second_min": round(latency["overall"]["count"] / seconds_max),
+        "verdict": report["validity"],
+        "objectives": str(evaluation.outcome),
+        "latency_ms": _percentiles(latency["overall"]),
+        "latency_ms_p50_by_second": [
+            slice_["latency"]["p50_ms"] for slice_ in latency["slices"] if slice_["latency"]
+        ],
+        "files": sum(table["files"] for table in tables.values()),
+        "cpu_seconds": meter.cpu_seconds(),
+        "peak_mb": meter.peak_mb(),
+    }
+
+
+def _percentiles(distribution: dict[str, Any]) -> dict[str, int]:
+    names = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
+    return {name.removesuffix("_ms"): distribution[name] for name in names}
+
+
+def main() -> None:
+    """Measure what the arguments ask for and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=40_000)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--producers", type=int, default=1)
+    parser.add_argument("--web-users", type=int, default=0)
+    options = parser.parse_args()
+    with stack_of_its_own({"shard_count": str(options.shards)}) as stack:
+        figures = measure(
+            stack,
+            rate=options.rate,
+            seconds=options.seconds,
+            producers=options.producers,
+            web_users=options.web_users,
+        )
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,8 @@ from pipeline.producer.settings import ProducerSettings
 PLAN_FILE: Final = "plan.json"
 PLANES_SHARE: Final = 0.02
 """Changes of planes among all events: a table changes far less often than it is used."""
+WEB_USER_RATE_MAX: Final = 20.0
+"""Actions/s of one user at most: a visitor is no replayer, and each costs Locust 0.2 ms."""
 
 SourceKind = Literal["departures", "planes", "actions"]
 
@@ -55,7 +57,7 @@ class Plan(BaseModel):
     producers: int = Field(default=1, ge=1, le=64)
     web_users: int = Field(default=0, ge=0, le=10_000)
     web_share: float = Field(default=0.05, gt=0, le=0.5)
-    """Web actions among all events, when there are users to act."""
+    """Web actions among all events, as far as there are users to act."""
     poison: int = Field(default=0, ge=0)
     settings: ProducerSettings = ProducerSettings()
 
@@ -105,7 +107,8 @@ class Plan(BaseModel):
     def parts(self) -> tuple[Part, ...]:
         """Share the events out: departures by aircraft, planes beside the first, web by itself."""
         total = self.events
-        web = round(total * self.web_share) if self.web_users else 0
+        fastest = self.web_users * WEB_USER_RATE_MAX * self.seconds
+        web = round(min(total * self.web_share, fastest))
         planes = round(total * PLANES_SHARE)
         departures = total - web - planes
         counts = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.plan import Plan
+from loadtests.plan import WEB_USER_RATE_MAX, Plan
 from pipeline.errors import UserError
 
 GIVEN = {"run": "run1", "stream_name": "stream", "rate": 1_000}
@@ -31,6 +31,13 @@ def test_a_load_has_departures_changes_of_planes_and_web_actions() -> None:
     assert [source.kind for source in first.sources] == ["departures", "planes"]
     assert (first.sources[0].poison, second.sources[0].poison) == (3, 0)
     assert ([source.kind for source in web.sources], web.users) == (["actions"], 5)
+
+
+def test_web_users_act_no_faster_than_visitors_do() -> None:
+    fast = GIVEN | {"rate": 40_000}
+    few, many = (Plan.of(seconds=10, web_users=users, **fast) for users in (5, 500))
+    assert few.parts[-1].sources[0].events == 5 * WEB_USER_RATE_MAX * 10
+    assert many.parts[-1].sources[0].events == 0.05 * many.events
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path) -> None:

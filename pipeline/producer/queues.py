@@ -160,4 +160,6 @@ class LaneQueues(Generic[Tag]):
         # A record with another one behind it is full: nothing more can join it.
         if flushing or len(lane.waiting) > 1 or first.event_bytes >= self._settings.record_bytes:
             return first.opened_at
-        return first.opened_at + self._settings.linger_ms / 1_000
+        linger = self._settings.linger_ms / 1_000
+        # On the beat of the linger, so that all lanes leave in one request and not one in each.
+        return (first.opened_at // linger + 1) * linger if linger else first.opened_at

@@ -21,7 +21,7 @@ class ProducerSettings(BaseModel):
     lanes: int = Field(default=16, ge=1, le=1024)
     """Slices of the hash key space; at least the number of shards, or some shards stay idle."""
     linger_ms: int = Field(default=100, ge=0, le=60_000)
-    """How long an event may wait for company before its record is sent."""
+    """How long an event may wait for company; records leave together, once in this time."""
     record_bytes: int = Field(default=512 * 1024, ge=1, le=EVENT_BYTES_MAX)
     record_events: int = Field(default=10_000, ge=1)
     buffer_bytes_max: int = Field(default=32 * 1024 * 1024, ge=1)

@@ -56,6 +56,14 @@ def test_an_event_waits_for_company_until_its_linger_is_over() -> None:
     assert [shipment.tags for shipment in queues.take(11.0, flushing=False)] == [[0, 0]]
 
 
+def test_lanes_leave_together_though_their_first_events_came_at_different_times() -> None:
+    queues: LaneQueues[int] = LaneQueues(SETTINGS)
+    for number, key in enumerate("abcdefgh"):
+        add(queues, [key], now=10.0 + number / 10)
+    assert queues.take(10.99, flushing=False) == []
+    assert len(queues.take(11.0, flushing=False)) == SETTINGS.lanes
+
+
 def test_a_full_record_and_a_flush_do_not_wait() -> None:
     queues: LaneQueues[int] = LaneQueues(SETTINGS)
     add(queues, ["a"] * 6, now=10.0)

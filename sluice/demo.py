@@ -86,8 +86,6 @@ class Trouble:
 
 def load_plan(stack: Stack, *, events: int | None, duration: float | None, rate: float) -> Plan:
     """Return the demo's plan: real departures, web actions, changes of planes, and poison."""
-    if events is None and duration is None:
-        duration = DURATION_SECONDS
     return plan_for(
         stack, events=events, seconds=duration, rate=rate, web_users=10, poison=POISON_EVENTS
     )
@@ -118,6 +116,10 @@ def tell(stack: Stack, load: Path, *, kept: bool) -> None:
 @click.pass_obj
 def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
     """Provision, load, break, verify, report; exit 0 when every event is accounted for."""
+    if wanted["events"] is not None and wanted["duration"] is not None:
+        raise UserError("give --events or --duration, not both")
+    if wanted["events"] is None and wanted["duration"] is None:
+        wanted["duration"] = DURATION_SECONDS
     folder = stacks.folder_of(home, STACK)
     if supervisor.running(folder):
         raise UserError(f"an earlier demo is still running; stop it: sluice down --stack {STACK}")

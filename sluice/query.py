@@ -1,5 +1,7 @@
 """Ask the lake a question in SQL: every table is a view, quarantine included."""
 
+import csv
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from rich.table import Table
 from pipeline.errors import UserError
 from pipeline.sinks.lake_reader import copy_lake
 from sluice import stack as stacks
-from sluice.console import OUT, result
+from sluice.console import OUT
 from sluice.options import stack_option
 
 
@@ -20,7 +22,7 @@ def ask(lake: Path, sql: str) -> duckdb.DuckDBPyRelation | None:
     Raises UserError for SQL that DuckDB refuses, with its reason.
     """
     connection = duckdb.connect()
-    tables = [folder for folder in sorted(lake.iterdir()) if folder.is_dir()]
+    tables = [folder for folder in sorted(lake.iterdir()) if any(folder.glob("dt=*"))]
     for folder in tables:
         files = f"{folder}/**/*.parquet".replace("'", "''")
         connection.execute(
@@ -31,7 +33,8 @@ def ask(lake: Path, sql: str) -> duckdb.DuckDBPyRelation | None:
         return connection.sql(sql)
     except duckdb.Error as error:
         names = ", ".join(folder.name for folder in tables) or "none yet"
-        raise UserError(f"{error} (the lake's tables: {names})") from None
+        said = str(error).splitlines()[0]
+        raise UserError(f"{said} (the lake's tables: {names})") from None
 
 
 @click.command(help=__doc__)
@@ -54,8 +57,7 @@ def query(home: Path, stack: str, lake: Path | None, as_csv: bool, sql: str) -> 
             return
         rows = answer.fetchall()
         if as_csv:
-            for row in (answer.columns, *rows):
-                result(",".join("" if v is None else str(v) for v in row))
+            csv.writer(sys.stdout).writerows((answer.columns, *rows))
             return
         table = Table(*answer.columns)
         for row in rows:

@@ -20,6 +20,7 @@ def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) 
     A second call changes only what differs. Raises UserError on a wrong setting or a port in use,
     with nothing half made.
     """
+    deploy.check(settings)
     folder = stacks.folder_of(home, name)
     folder.mkdir(parents=True, exist_ok=True)
     was_running = supervisor.running(folder) is not None

@@ -23,6 +23,9 @@ from infra.local.provider.errors import ProviderError
 from infra.local.provider.interpreter import Provider
 from infra.local.stack import LocalStack
 from infra.local.state import State, read_identity
+from infra.settings import parse
+from pipeline.core.faults import check_contracts
+from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
 
 PROJECT: Final = "sluice"
@@ -57,6 +60,15 @@ def up(
     local_stack.finish()
     state.write()
     return state.outputs
+
+
+def check(settings: Mapping[str, str]) -> None:
+    """Raise UserError, in one line, for settings that `up` would refuse; makes nothing."""
+    try:
+        parse({**DEFAULTS, **settings})
+        check_contracts(CONTRACTS)
+    except pulumi.RunError as error:
+        raise UserError(str(error)) from None
 
 
 def down(*, state_file: Path, endpoint: str, region: str, on_event: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Whole stacks on the embedded AWS: the real function, real producers, trouble, then the verdict."""
+"""Whole stacks on the embedded AWS: real function, real producers, trouble, then the verdict."""
 
 import json
 import secrets

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.aggregate import UserRecord, aggregate
 from pipeline.core.payload import compress
-from tests.faults.stack.conftest import Rig, Rigs, all_stored
+from tests.faults.stack.conftest import Rig, Rigs
 
 DAY_MS = 86_400_000
 

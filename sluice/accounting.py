@@ -20,7 +20,7 @@ from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
-from sluice.console import progress, result, say, shown
+from sluice.console import progress, result, shown
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack, waits_for
 from sluice.stack import Stack
 
@@ -104,7 +104,6 @@ def conclude(
         result(f"  in quarantine, with bytes, position and cause: {counted}")
     result(f"objectives: {evaluation.outcome}")
     result(evaluation.summary())
-    say(f"report: {shown(paths.html)}")
     return evaluation, paths
 
 

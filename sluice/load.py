@@ -13,7 +13,7 @@ from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
 from sluice import stack as stacks
 from sluice.accounting import conclude
-from sluice.console import progress, say
+from sluice.console import progress, say, shown
 from sluice.options import stack_option
 from sluice.stack import Stack
 
@@ -99,5 +99,6 @@ def load(home: Path, /, stack: str, verify: bool, objectives: Path | None, **wan
     if not verify:
         say(f"history in {folder}; next: sluice verify --stack {stack}")
         return 0
-    evaluation, _ = conclude(found, folder, objectives=objectives)
+    evaluation, paths = conclude(found, folder, objectives=objectives)
+    say(f"report: {shown(paths.html)}")
     return evaluation.exit_code

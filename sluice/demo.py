@@ -33,6 +33,8 @@ POISON_EVENTS: Final = 3
 POISON_RECORD: Final = b"\xff\xfenot an event at all"
 POISON_AT: Final = 0.35
 KILL_AT: Final = 0.55
+LOOK_SECONDS_MAX: Final = 3.0
+"""Longer than a batch window, so that a batch is met; a batch itself takes a tenth of a second."""
 QUERIES: Final = (
     "SELECT carrier_name, count(*) AS flights, round(avg(departure_delay_minutes), 1) AS delay "
     "FROM departures GROUP BY ALL ORDER BY flights DESC LIMIT 5",
@@ -69,15 +71,26 @@ class Trouble:
         self._note("a record that no parser can read is on the stream")
 
     def _kill(self) -> None:
-        """Kill the function's process while it has a batch in its hands; else try again soon."""
-        busy = next((s for s in worker_for(self.stack.environment).pending() if s.open), None)
+        """Kill the function's process while it has a batch in its hands."""
+        busy = self._busy_shard()
         if busy is None:
-            return
+            return  # the load has not ended: the next call looks again
         self.killed = True
         for pid in self.aws.worker_pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._note(f"the function's process is killed in the middle of a batch of {busy.shard}")
+        self._note(f"the function's process is killed in the middle of a batch of {busy}")
+
+    def _busy_shard(self) -> str | None:
+        """Return a shard whose head says that an attempt is under way, None if none soon is."""
+        ledger = worker_for(self.stack.environment).ledger
+        deadline = time.monotonic() + LOOK_SECONDS_MAX
+        while time.monotonic() < deadline:
+            for shard in ledger.shards():
+                head = ledger.read_head(shard)
+                if head is not None and head.open_range is not None:
+                    return shard
+        return None
 
     def _note(self, text: str) -> None:
         self.happenings.append(Happening(at_ms=wall_clock_ms(), text=text))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rich_click as click
 
@@ -12,6 +12,9 @@ from sluice import stack as stacks
 from sluice.console import progress, result, result_json, say
 from sluice.down import stop_local
 from sluice.options import json_option, stack_option
+
+SETTINGS_FILE: Final = "settings.json"
+SET_HELP: Final = "A setting, kept until it is set again; `KEY=` is the default. Repeatable."
 
 
 def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) -> stacks.Stack:
@@ -54,23 +57,37 @@ def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) 
     return stacks.find(home, name)
 
 
-def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Return KEY=VALUE pairs as settings. Raises UserError on a pair without `=`."""
+def merged(earlier: dict[str, str], pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return a stack's settings with KEY=VALUE pairs over them; `KEY=` goes back to the default.
+
+    Raises UserError on a pair without `=`.
+    """
     for pair in pairs:
         if "=" not in pair:
             raise UserError(f"--set takes KEY=VALUE, not {pair!r}; e.g. --set shard_count=2")
-    return dict(pair.split("=", 1) for pair in pairs)
+    settings = earlier | dict(pair.split("=", 1) for pair in pairs)
+    return {key: value for key, value in settings.items() if value}
+
+
+def _remembered(folder: Path) -> dict[str, str]:
+    """Return the settings of a stack's last `up`, none for a new one."""
+    path = folder / SETTINGS_FILE
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
 
 
 @click.command(help=__doc__)
 @stack_option
-@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting; repeatable.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port of 127.0.0.1; a free one else.")
 @json_option
 @click.pass_obj
 def up(home: Path, stack: str, pairs: tuple[str, ...], port: int | None, as_json: bool) -> None:
     """Bring the stack up and say where things are."""
-    made = bring_up(home, stack, _settings(pairs), port)
+    folder = stacks.folder_of(home, stack)
+    settings = merged(_remembered(folder), pairs)
+    made = bring_up(home, stack, settings, port)
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2), encoding="utf-8")
     facts: dict[str, Any] = {"stack": stack, "endpoint": made.endpoint, **made.outputs}
     if as_json:
         result_json(facts)

@@ -67,7 +67,7 @@ def test_status_tells_a_script_where_everything_is(
 def test_after_the_fix_replay_stores_what_was_quarantined_exactly_once(
     home: Path, cli: Cli, strict: dict[str, Any]
 ) -> None:
-    assert cli(home, "up", *STACK).returncode == 0
+    assert cli(home, "up", *STACK, "--set", "package_file=").returncode == 0
     first = cli(home, "replay", *STACK, "--reason", "out-of-range")
     assert first.returncode == 0, first.stderr
     assert "sent again" in first.stdout

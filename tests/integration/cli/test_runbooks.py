@@ -139,6 +139,7 @@ def test_a_runbook_s_commands_work_as_they_paste(
     [
         ("```bash\nfalse\ntrue\n```\n", "x.md:3 (Diagnose): exit 1"),
         ("```bash\nfalse | true\n```\n", "x.md:3 (Diagnose): exit 1"),
+        ("```bash\nexit 0\n```\n", "x.md:3 (Diagnose): exit 0"),
         ('```bash\necho "$NOWHERE_SET"\n```\n', "x.md:3 (Diagnose): exit 1"),
         ("```bash\n./dev sluice dance\n```\n", "x.md:3 (Diagnose): exit 2"),
         ("```bash\nsleep 60\n```\n", "x.md:3 (Diagnose): not over in 2 s"),

@@ -1,0 +1,259 @@
+"""The documents hold: what they name exists, and what exists is documented."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+import pytest
+import rich_click as click
+
+from infra.alarm_rules import Objectives, rules
+from infra.documentation import alarms_page, settings_page
+from infra.settings import Settings
+from sluice.__main__ import VERBS, sluice
+from tests.documents import (
+    ROOT,
+    RUNBOOKS,
+    SECTIONS,
+    commands,
+    documents,
+    fences,
+    headings,
+    prose,
+    runbooks,
+)
+
+DOCUMENTS = documents()
+TOP_LEVEL = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "lake"}
+FILE_ENDINGS = (".py", ".md", ".toml", ".yaml", ".lock", ".css")
+OF_OTHER_PROJECTS = ("services/",)
+"""Opens what documents say of the emulator's own files."""
+WORD = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|opt|mnt)/")
+ALARMS = {
+    rule.id
+    for rule in rules(
+        Objectives(
+            iterator_age_seconds_max=300,
+            retention_hours=24,
+            retention_percent_max=50,
+            quarantine_percent_max=1,
+        )
+    )
+}
+
+by_name = pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+by_runbook = pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
+
+
+def looks_like_a_path(word: str) -> bool:
+    """Return whether a word names something of the repository, by its folder or its ending."""
+    if not WORD.fullmatch(word) or word.startswith(OF_OTHER_PROJECTS):
+        return False
+    folder, slash, _ = word.partition("/")
+    return bool(slash and folder in TOP_LEVEL) or word.endswith(FILE_ENDINGS)
+
+
+def named_paths(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and path of what a document names: in backticks, diagrams, trees and commands."""
+    for number, line in prose(text):
+        words = re.findall(r"`([^`\s]+)`", line)
+        if line.startswith("    "):
+            words += [word.rstrip(",;") for word in line.split()]
+        yield from ((number, word) for word in words if looks_like_a_path(word))
+    for fence in fences(text):
+        nodes = re.findall(r'"([^"\s]+)"', fence.text) if fence.language == "mermaid" else []
+        words = [word for command in commands(fence) for word in command.split()]
+        yield from ((fence.line, word) for word in (*nodes, *words) if looks_like_a_path(word))
+
+
+def exists(word: str) -> bool:
+    """Return whether a path is there, from the root; `Pulumi.dev.yaml` and the like stand there."""
+    return (ROOT / word).exists()
+
+
+@by_name
+def test_every_path_that_is_named_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    name = path.relative_to(ROOT)
+    assert [f"{name}:{line}: {word}" for line, word in named_paths(text) if not exists(word)] == []
+
+
+@by_name
+def test_every_module_that_is_run_exists(path: Path) -> None:
+    modules = re.findall(r"python -m ([\w.]+)", path.read_text(encoding="utf-8"))
+    files = [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    assert [file.relative_to(ROOT).as_posix() for file in files if not file.exists()] == []
+
+
+@by_name
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    found = []
+    for number, line in prose(path.read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)\s]+)\)", line):
+            file = target.partition("#")[0]
+            if "://" not in target and file and not (path.parent / file).exists():
+                found.append(f"{path.relative_to(ROOT)}:{number}: {target}")
+    assert found == []
+
+
+@by_name
+def test_no_document_names_a_path_of_somebody_s_machine(path: Path) -> None:
+    assert MACHINE_PATH.findall(path.read_text(encoding="utf-8")) == []
+
+
+def test_what_is_not_there_is_noticed() -> None:
+    text = (
+        "see `infra/gone.py`, `gone.toml`, `lake/x/dt=1/`, `s3://x/y` and `p99`\n\n"
+        "    pipeline/gone     what is gone\n\n"
+        '```mermaid\nflowchart LR\n  a["sluice/gone.py"] --> b["nothing at all"]\n```\n\n'
+        "```bash\n./dev test tests/gone\n```\n"
+    )
+    named = [word for _, word in named_paths(text)]
+    assert named == [
+        *("infra/gone.py", "gone.toml", "pipeline/gone", "sluice/gone.py", "tests/gone"),
+    ]
+    assert not any(map(exists, named))
+
+
+def test_every_alarm_has_a_runbook_and_every_other_one_is_an_operation_of_the_index() -> None:
+    index = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    alarms, _, operations = index.partition("## Operations")
+    linked = {half: set(re.findall(r"\]\(([\w-]+)\.md\)", half)) for half in (alarms, operations)}
+    written = {path.stem for path in runbooks()}
+    assert linked[alarms] == ALARMS
+    assert written == ALARMS | linked[operations]
+
+
+@by_runbook
+def test_a_runbook_is_titled_by_its_file_and_has_its_sections_in_order(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert headings(text, 1) == [path.stem]
+    assert headings(text, 2) == list(SECTIONS)
+    assert headings(text.partition("## Fix")[2].partition("## Verify")[0], 3)
+
+
+@by_runbook
+def test_a_runbook_runs_something_to_diagnose_and_to_verify(path: Path) -> None:
+    found = fences(path.read_text(encoding="utf-8"))
+    assert {fence.language for fence in found} <= {"bash", "text", "text expect"}
+    run = {fence.section for fence in found if fence.language == "bash"}
+    assert {"Before you start", "Diagnose", "Verify"} <= run
+
+
+@by_runbook
+def test_what_only_aws_has_is_never_pasted_on_a_laptop(path: Path) -> None:
+    pasted = [f for f in fences(path.read_text(encoding="utf-8")) if f.language == "bash"]
+    assert [f"{path.name}:{f.line}" for f in pasted if re.search(r"\b(pulumi|aws) ", f.text)] == []
+
+
+@by_runbook
+def test_diagnosis_only_reads(path: Path) -> None:
+    verbs = {
+        command.split()[2]
+        for fence in fences(path.read_text(encoding="utf-8"))
+        if fence.section in ("Before you start", "Diagnose", "Verify")
+        for command in commands(fence)
+    }
+    assert verbs <= {"status", "query", "verify", "drain"}
+
+
+def test_the_readme_documents_every_verb_and_nothing_else() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `sluice (\w+)` \|", text, flags=re.MULTILINE)
+    assert listed == list(dict.fromkeys(listed))
+    assert set(listed) == {verb.name for verb in VERBS}
+
+
+@by_name
+def test_every_verb_that_a_document_mentions_exists(path: Path) -> None:
+    mentioned = re.findall(r"`(?:\./dev )?sluice ([a-z]+)", path.read_text(encoding="utf-8"))
+    assert set(mentioned) <= {verb.name for verb in VERBS}
+
+
+def words_of_dev() -> set[str]:
+    """Return the first words that `./dev` takes."""
+    loader = SourceFileLoader("dev", str(ROOT / "dev"))
+    spec = spec_from_loader("dev", loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return {*module.ALIASES, "check"}
+
+
+def fault_of(command: str) -> str:
+    """Return what is wrong with a `./dev` command as the command line itself would tell it."""
+    _, *words = shlex.split(command.replace("$SLUICE_STACK", "local"))
+    if not words or words[0] not in words_of_dev():
+        return f"{command}: ./dev does not know that word"
+    if words[0] == "demo":
+        words = ["sluice", *words]
+    if words[0] != "sluice" or len(words) == 1:
+        return ""
+    verb = sluice.get_command(click.Context(sluice), words[1])
+    if verb is None:
+        return f"{command}: there is no such verb"
+    try:
+        verb.make_context(words[1], words[2:])
+    except click.ClickException as error:
+        return f"{command}: {error.format_message()}"
+    return ""
+
+
+@by_name
+def test_every_command_of_a_document_parses(path: Path) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{fence.line}: {fault}"
+        for fence in fences(path.read_text(encoding="utf-8"))
+        if fence.language in ("bash", "text") and "━" not in fence.text
+        for command in commands(fence)
+        if (fault := fault_of(command))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "./dev dance",
+        "./dev sluice dance",
+        "./dev sluice status --yaml",
+        "./dev sluice load --rate fast",
+        "./dev demo --events many",
+        "./dev sluice query",
+    ],
+)
+def test_a_command_that_would_not_run_is_noticed(command: str) -> None:
+    assert fault_of(command).startswith(command)
+
+
+def test_the_pages_of_settings_and_alarms_are_up_to_date() -> None:
+    """`python -m infra.documentation` writes them."""
+    docs = ROOT / "docs"
+    assert (docs / "settings.md").read_text(encoding="utf-8") == settings_page()
+    assert (docs / "alarms.md").read_text(encoding="utf-8") == alarms_page()
+
+
+def test_every_setting_is_documented_with_what_it_decides() -> None:
+    page = settings_page()
+    for name, field in Settings.model_fields.items():
+        assert re.search(rf"^\| `{name}` \| .+ \| .+ \| .+\. \|$", page, flags=re.MULTILINE), name
+        assert field.description
+
+
+def test_every_setting_stands_in_the_reference_configuration() -> None:
+    text = (ROOT / "Pulumi.prod.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"sluice:(\w+):", text)) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=str)
+def test_a_decision_says_why_at_what_price_and_until_when(path: Path) -> None:
+    assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name)
+    assert headings(path.read_text(encoding="utf-8"), 2) == [
+        *("Context", "Decision", "Alternatives", "Consequences", "Evidence", "Revisit when"),
+    ]

@@ -11,7 +11,9 @@ from pipeline.core.payload import NotReadable, compress, decompress
 LINES = b'{"id":1}\n{"id":2}\n'
 
 
-@pytest.mark.parametrize("payload", [LINES, compress(LINES), gzip.compress(LINES)])
+@pytest.mark.parametrize(
+    "payload", [LINES, compress(LINES), gzip.compress(LINES)], ids=["plain", "zstd", "gzip"]
+)
 def test_a_payload_is_recognised_by_its_magic(payload):
     assert decompress(payload, bytes_max=100) == LINES
 
@@ -20,7 +22,9 @@ def test_a_compressed_payload_is_smaller():
     assert len(compress(LINES * 100)) < len(LINES) * 10
 
 
-@pytest.mark.parametrize("payload", [LINES, compress(LINES), gzip.compress(LINES)])
+@pytest.mark.parametrize(
+    "payload", [LINES, compress(LINES), gzip.compress(LINES)], ids=["plain", "zstd", "gzip"]
+)
 def test_the_bound_counts_decoded_bytes(payload):
     assert decompress(payload, bytes_max=len(LINES)) == LINES
     with pytest.raises(NotReadable, match="more than 17 bytes") as error:

@@ -1,0 +1,169 @@
+"""The two functions from event to answer, on real parts in this process."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipeline import functions
+from pipeline.core.batch import Limits
+from pipeline.core.records import Position, ShardId
+from pipeline.core.result import Attempt
+from pipeline.domain import catalog
+from pipeline.domain.known_good import KNOWN_GOOD
+from pipeline.environment import function_environment, wall_clock_ms
+from pipeline.errors import BrokenInvariant, OperatingError, UserError
+from pipeline.testing.core import ScriptedSeen
+from tests.unit.pipeline.conftest import Aws
+
+MINUTE_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def cold() -> Iterator[None]:
+    """Start each test as a new process would, and leave none of its clients behind."""
+    for cached in (function_environment, functions._function):
+        cached.cache_clear()
+    yield
+    for cached in (function_environment, functions._function):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def function(aws: Aws, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Aws:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return aws
+
+
+def departure(number: int, **changes: Any) -> bytes:
+    event = json.loads(KNOWN_GOOD.data)
+    now = {"event_time": wall_clock_ms(), "id": f"d{number}", "sequence": number}
+    return json.dumps(event | now | changes).encode()
+
+
+def put(aws: Aws, *bodies: bytes) -> dict[str, Any]:
+    """Put records, and return the event in which a mapping would deliver all of the stream."""
+    for body in bodies:
+        aws.kinesis.put_record(StreamName=aws.name, Data=body, PartitionKey="k")
+    shard = aws.kinesis.list_shards(StreamName=aws.name)["Shards"][0]["ShardId"]
+    iterator = aws.kinesis.get_shard_iterator(
+        StreamName=aws.name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = aws.kinesis.get_records(ShardIterator=iterator)["Records"]
+    return {
+        "Records": [
+            {
+                "eventID": f"{shard}:{record['SequenceNumber']}",
+                "kinesis": {
+                    "sequenceNumber": record["SequenceNumber"],
+                    "partitionKey": record["PartitionKey"],
+                    "approximateArrivalTimestamp": record[
+                        "ApproximateArrivalTimestamp"
+                    ].timestamp(),
+                    "data": base64.b64encode(record["Data"]).decode(),
+                },
+            }
+            for record in records
+        ]
+    }
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return the one line of metrics that was written."""
+    (line,) = capsys.readouterr().out.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_batch_is_stored_answered_and_counted(
+    function: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = departure(1)
+    event = put(function, first, departure(2), first, departure(3, flight="x"))
+    answer = functions.process_stream(event, lambda: MINUTE_MS)
+    assert answer == {"batchItemFailures": []}
+    assert {key.split("/")[1] for key in function.lake()} == {"departures", "quarantine"}
+    counted = said(capsys)
+    names = ("EventsReceived", "EventsStored", "DuplicatesDropped", "EventsQuarantined")
+    assert [counted[name] for name in names] == [4, 2, 1, 1]
+    assert counted["quarantined_by_reason"] == {"wrong-type": 1}
+    assert counted["RecordsTaken"] == 4
+    assert (counted["RangesLost"], counted["RecordsMasked"]) == (0, 0)
+    assert counted["Stream"] == function.name
+
+
+def test_a_batch_that_comes_again_is_answered_and_stores_nothing_more(
+    function: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = put(function, departure(1))
+    functions.process_stream(event, lambda: MINUTE_MS)
+    before = function.lake()
+    capsys.readouterr()
+    assert functions.process_stream(event, lambda: MINUTE_MS) == {"batchItemFailures": []}
+    assert function.lake() == before
+    assert said(capsys)["EventsReceived"] == 0
+
+
+def test_a_run_without_time_answers_where_to_go_on_from(
+    function: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = put(function, departure(1), departure(2))
+    answer = functions.process_stream(event, lambda: 0)
+    first = event["Records"][0]["kinesis"]["sequenceNumber"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": first}]}
+    assert function.lake() == []
+
+
+def test_a_failure_is_raised_so_that_the_batch_comes_again(function: Aws) -> None:
+    event = put(function, departure(1))
+    function.s3.delete_bucket(Bucket=function.name)
+    with pytest.raises(OperatingError, match="bucket"):
+        functions.process_stream(event, lambda: MINUTE_MS)
+
+
+def test_a_sweep_of_a_shard_that_may_be_at_work_leaves_it_alone_and_says_so(
+    function: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = put(function, departure(1))
+    functions.process_stream(event, lambda: MINUTE_MS)
+    put(function, departure(2))
+    capsys.readouterr()
+    answer = functions.sweep_ledger(lambda: MINUTE_MS)
+    assert answer["swept"] == 1
+    assert list(answer["waiting"].values()) == ["an attempt that may be alive"]
+    assert said(capsys)["EventsStored"] == 0
+
+
+def test_a_sweep_takes_what_no_batch_brought(
+    function: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(function, departure(1), departure(2))
+    answer = functions.sweep_ledger(lambda: MINUTE_MS)
+    assert answer == {"swept": 1, "waiting": {}}
+    assert said(capsys)["EventsStored"] == 2
+    assert len(function.lake()) == 1
+
+
+def test_the_worker_stays_warm_from_run_to_run(function: Aws) -> None:
+    assert functions._function()[1] is functions._function()[1]
+
+
+def test_a_function_without_its_environment_says_what_is_missing(aws: Aws) -> None:
+    with pytest.raises(UserError, match="SLUICE_STREAM"):
+        functions.sweep_ledger(lambda: MINUTE_MS)
+
+
+def test_the_core_refuses_a_seen_set_of_another_make() -> None:
+    core = functions.core_for(catalog(), Limits())
+    attempt = Attempt(shard=ShardId("s"), first=Position(0), token="t")
+    with pytest.raises(BrokenInvariant, match="SeenIds"):
+        core(
+            (KNOWN_GOOD,),
+            masked=frozenset(),
+            lost=(),
+            attempt=attempt,
+            seen=ScriptedSeen(window_ms=1),
+        )

@@ -5,8 +5,10 @@
 
 It brings up a stack of its own in a temporary folder on a free port, sends real departures through
 the project's own load, accounts for every event, prints one JSON document and stops everything.
-`cpu_seconds` is by process, from the start of the producers until every shard is drained; the
-verifier runs after that. `lake_events_per_second_min` adds the longest wait to the time of sending.
+A load of `--warm-up` seconds goes before the one that is measured: its first batches, `cold_ms`,
+wait for the functions to start. `cpu_seconds` is by process, from the start of the producers until
+every shard is drained; the verifier runs after that. `lake_events_per_second_min` adds the longest
+wait to the time of sending.
 """
 
 import argparse
@@ -164,18 +166,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=40_000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--warm-up", type=float, default=10)
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--producers", type=int, default=1)
     parser.add_argument("--web-users", type=int, default=0)
     options = parser.parse_args()
     with stack_of_its_own({"shard_count": str(options.shards)}) as stack:
-        figures = measure(
-            stack,
-            rate=options.rate,
-            seconds=options.seconds,
-            producers=options.producers,
-            web_users=options.web_users,
-        )
+        wanted = {
+            "rate": options.rate,
+            "producers": options.producers,
+            "web_users": options.web_users,
+        }
+        cold = measure(stack, seconds=options.warm_up, **wanted)
+        figures = measure(stack, seconds=options.seconds, **wanted)
+    figures["cold_ms"] = cold["latency_ms"]
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 

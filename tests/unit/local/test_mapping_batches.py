@@ -140,6 +140,18 @@ def test_a_shard_that_is_open_is_read_again_and_never_finished(make_records: Mak
     assert shard.next(1.0) == rules.Read(not_before=7.0)
 
 
+def test_a_shard_is_read_again_at_once_after_a_batch_until_nothing_more_comes(
+    make_records: Make,
+) -> None:
+    shard = Shard(Settings())
+    shard.read(make_records(1), now=10.0, ended=False, next_read=11.0)
+    assert isinstance(shard.next(10.0), rules.Invoke)
+    shard.answered(rules.Answer(failed=False), now=10.2)
+    assert shard.next(10.2) == rules.Read(not_before=10.2)
+    shard.read([], now=10.2, ended=False, next_read=11.2)
+    assert shard.next(10.2) == rules.Read(not_before=11.2)
+
+
 def test_reading_goes_on_after_what_was_read_and_resumes_after_what_was_delivered(
     make_records: Make,
 ) -> None:

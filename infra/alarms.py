@@ -63,6 +63,8 @@ class Alarms(pulumi.ComponentResource):
                 treat_missing_data=rule.missing,
                 alarm_actions=[topic.arn],
                 ok_actions=[topic.arn],
+                # Where silence is trouble, somebody is told of it as well.
+                insufficient_data_actions=[topic.arn] if rule.missing == "missing" else None,
                 opts=child,
                 **_measured(rule, {DIMENSIONS[rule.source]: args.sources[rule.source]}),
             ).name

@@ -201,6 +201,8 @@ def test_every_alarm_tells_of_trouble_and_of_its_end(registered: Any) -> None:
         rule = alarm.name.removeprefix("alarms-")
         assert f"runbooks/{rule}.md" in alarm.inputs["alarmDescription"]
         assert alarm.inputs["treatMissingData"] in ("notBreaching", "missing")
+        silence_tells = alarm.inputs.get("insufficientDataActions") == [topic]
+        assert silence_tells == (alarm.inputs["treatMissingData"] == "missing")
 
 
 def test_every_contract_and_quarantine_have_a_table_with_their_columns(registered: Any) -> None:

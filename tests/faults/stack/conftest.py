@@ -95,6 +95,10 @@ class Rig:
         self.drain(seconds_max=seconds_max)
         return account(self.stack, load, on_note=lambda _note: None).verdict
 
+    def deaths(self) -> int:
+        """Return how many processes of the functions died while the mapping waited for them."""
+        return (self.stack.folder / "mapping.log").read_text().count("Worker process died")
+
     def shards(self) -> tuple[ShardStatus, ...]:
         return worker_for(self.stack.environment).pending()
 

@@ -29,10 +29,6 @@ def version(rig: Rig) -> str:
     return str(client.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
 
 
-def deaths(rig: Rig) -> int:
-    return (rig.stack.folder / "mapping.log").read_text().count("Worker process died")
-
-
 def test_a_deploy_in_the_middle_of_a_load_costs_nothing(rig: Rig, variant: Variant) -> None:
     harmless = variant({"pipeline/metrics.py": ('"EventsStored"', '"EventsKept"')})
     before = version(rig)
@@ -69,7 +65,7 @@ def test_a_record_that_kills_the_process_is_masked_and_after_the_fix_replayed(
     rig: Rig, killing: Path, tmp_path: Path
 ) -> None:
     rig.deploy(killing)
-    written, died_before = rig.write(6), deaths(rig)
+    written, died_before = rig.write(6), rig.deaths()
     event: dict[str, Any] = json.loads(written.events.bodies[0])
     fatal = json.dumps(event | {"id": "fatal", "aircraft": KILLS.decode()}).encode()
     written.put_all(marker=(3, fatal))
@@ -77,7 +73,7 @@ def test_a_record_that_kills_the_process_is_masked_and_after_the_fix_replayed(
     (masked,) = rig.rows("quarantine", tmp_path / "lake")
     assert (masked["reason"], masked["raw"]) == ("masked", fatal)
     assert "process" in masked["detail"]
-    assert 3 <= deaths(rig) - died_before <= DEATHS_MAX
+    assert 3 <= rig.deaths() - died_before <= DEATHS_MAX
 
     rig.deploy(None)
     with progress() as bars:

@@ -10,7 +10,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.audit.quarantined import payloads_of, readable_ids
 from pipeline.core.contract import Contract
+from pipeline.core.payload import compress
 from pipeline.errors import OutcomeUnknown
 from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX
 
@@ -61,6 +63,29 @@ def stored_ids(lake: Path, contracts: Iterable[Contract], ids: frozenset[str]) -
             )
             found.update(column.column(contract.id_field).to_pylist())
     return frozenset(found)
+
+
+def ids_of(row: Quarantined, id_fields: Iterable[str]) -> frozenset[str]:
+    """Return the ids that a row stands for: its own, else what its unread bytes show (T25)."""
+    if row.event_id is not None:
+        return frozenset((row.event_id,))
+    return frozenset(readable_ids(row.raw, id_fields))
+
+
+def unstored(row: Quarantined, stored: frozenset[str], id_fields: Iterable[str]) -> bytes | None:
+    """Return what of a row is to be sent again, None when the lake has all of it.
+
+    A record that was quarantined unread holds many events, and copies of some may have come by
+    another way longer ago than the window reaches: only its other lines are sent (T24, T25).
+    """
+    fields = tuple(id_fields)
+    if not ids_of(row, fields) & stored:
+        return row.raw
+    if row.event_id is not None:
+        return None
+    lines = [line for body in payloads_of(row.raw) for line in body.split(b"\n") if line.strip()]
+    left = [line for line in lines if stored.isdisjoint(readable_ids(line, fields))]
+    return compress(b"\n".join(left)) if left else None
 
 
 def address(partition_key: str) -> tuple[str, str]:

@@ -13,9 +13,16 @@ from rich.progress import Progress
 
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.environment import wall_clock_ms
-from pipeline.errors import Refused
+from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.claims import Claim, Claims, ClaimState
-from pipeline.replay import Quarantined, read_quarantine, send_again, stored_ids
+from pipeline.replay import (
+    Quarantined,
+    ids_of,
+    read_quarantine,
+    send_again,
+    stored_ids,
+    unstored,
+)
 from pipeline.sinks.lake_reader import copy_lake
 from sluice import stack as stacks
 from sluice.console import progress, result, say
@@ -25,6 +32,8 @@ from sluice.stack import Stack
 
 CLAIM_MS: Final = 15 * 60_000
 """How long one replay may take with a file; past it, another may take the claim over."""
+
+ID_FIELDS: Final = tuple({contract.id_field for contract in CONTRACTS})
 
 
 def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Counter[str]:
@@ -40,7 +49,7 @@ def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Co
         copy_lake(stack.environment.s3, stack.environment.settings.lake_bucket, lake)
         rows, without_bytes = read_quarantine(lake)
         wanted = [row for row in rows if not reasons or row.reason in reasons]
-        ids = frozenset(row.event_id for row in wanted if row.event_id)
+        ids = frozenset(event_id for row in wanted for event_id in ids_of(row, ID_FIELDS))
         stored = stored_ids(lake, CONTRACTS, ids)
     bars.update(task, total=len(wanted), note="sending")
     fates = Counter({"without bytes": without_bytes})
@@ -61,7 +70,7 @@ def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Co
         except Refused:
             fates["replayed before"] += len(chosen)
             continue
-        fates += _send(stack, chosen, stored)
+        fates += _send(stack, chosen, stored, claim)
         claims.advance(replace(claim, state=ClaimState.SENT))
         sent.append(claim)
         bars.advance(task, len(chosen))
@@ -73,14 +82,24 @@ def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Co
     return fates
 
 
-def _send(stack: Stack, rows: list[Quarantined], stored: frozenset[str]) -> Counter[str]:
-    """Send rows in their order but for those that the lake has."""
+def _send(
+    stack: Stack, rows: list[Quarantined], stored: frozenset[str], claim: Claim
+) -> Counter[str]:
+    """Send rows in their order but for what the lake has.
+
+    Raises OperatingError once the claim is over: another replay may have the rows by now, and what
+    is sent longer after its sends than the window reaches would be stored twice (T24).
+    """
     fates: Counter[str] = Counter()
     for row in rows:
-        if row.event_id in stored:
+        if wall_clock_ms() >= claim.deadline_ms:
+            raise OperatingError(f"the claim on {claim.key} ran out; run the replay again")
+        data = unstored(row, stored, ID_FIELDS)
+        if data is None:
             fates["stored already"] += 1
         else:
-            send_again(stack.environment.kinesis, stack.environment.settings.stream, row)
+            stream = stack.environment.settings.stream
+            send_again(stack.environment.kinesis, stream, replace(row, raw=data))
             fates["sent again"] += 1
     return fates
 

@@ -22,11 +22,11 @@ def readable_ids(raw: bytes, id_fields: Iterable[str]) -> tuple[str, ...]:
     """
     names = b"|".join(re.escape(name.encode()) for name in id_fields)
     pattern = re.compile(rb'"(?:' + names + rb')"\s*:\s*"([^"\\\x00-\x1f]{1,256})"')
-    found = (match for payload in _payloads(raw) for match in pattern.findall(payload))
+    found = (match for payload in payloads_of(raw) for match in pattern.findall(payload))
     return tuple(dict.fromkeys(text.decode("utf-8", "replace") for text in found))
 
 
-def _payloads(raw: bytes) -> Iterator[bytes]:
+def payloads_of(raw: bytes) -> Iterator[bytes]:
     """Yield the decompressed payloads of a record, or their bytes as they are."""
     try:
         payloads = [record.payload for record in deaggregate(raw, "")]

@@ -104,10 +104,13 @@ def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload],
     payloads: list[Payload] = []
     refused: list[Refused] = []
     index, bytes_left = 0, limits.decoded_bytes_max
+    replay = record.partition_key.startswith(REPLAY_KEY_PREFIX)
     user_records = deaggregate(record.data, record.partition_key, records_max=limits.events_max)
     for user_record in user_records:
         where = {"record": ordinal, "index": index}
         key = user_record.partition_key
+        if replay and not key.startswith(REPLAY_KEY_PREFIX):
+            key = REPLAY_KEY_PREFIX + key  # all that a replayed record holds is replayed (T23)
         try:
             body = decompress(user_record.payload, bytes_max=bytes_left)
             lines = _count_lines(body)

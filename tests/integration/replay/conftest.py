@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -12,10 +13,13 @@ import pytest
 from infra.local import supervisor
 from pipeline.core.batch import Limits
 from pipeline.core.catalog import Catalog
+from pipeline.core.records import Position, Record
+from pipeline.core.result import CoreResult
 from pipeline.domain import catalog
 from pipeline.domain.contracts import DEPARTURES
 from pipeline.environment import wall_clock_ms
 from pipeline.functions import core_for, worker_for
+from pipeline.ledger.seams import Core
 from sluice.stack import Stack
 from tests.faults.stack.conftest import Rig
 
@@ -34,12 +38,24 @@ def strict() -> Catalog:
     return replace(shipped, contracts=(replace(DEPARTURES, fields=fields), *shipped.contracts[1:]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Masking:
+    """A core to which every record is one that killed the process."""
+
+    core: Core
+
+    def __call__(
+        self, records: tuple[Record, ...], *, masked: frozenset[Position], **rest: Any
+    ) -> CoreResult:
+        return self.core(records, masked=frozenset(r.position for r in records), **rest)
+
+
 @dataclass(kw_only=True)
 class Consumer:
     """Takes what is on the stream, as the mapping would, until it is stopped."""
 
     stack: Stack
-    catalog: Catalog = field(default_factory=strict)
+    core: Core = field(default_factory=lambda: core_for(strict(), Limits()))
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -47,7 +63,7 @@ class Consumer:
         while not self._stopping.wait(LOOK_SECONDS):
             for status in worker.pending():
                 if status.waiting is not None:
-                    worker.core = core_for(self.catalog, Limits())
+                    worker.core = self.core
                     read = worker.source.read_after(
                         status.shard, after=status.committed, origin=None, records_max=1_000
                     )
@@ -59,7 +75,11 @@ class Consumer:
 
     def fix(self) -> None:
         """Deploy the right contracts."""
-        self.catalog = catalog()
+        self.core = core_for(catalog(), Limits())
+
+    def mask(self) -> None:
+        """Deploy a defect that kills the process at any record."""
+        self.core = Masking(core=self.core)
 
 
 @dataclass(kw_only=True)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import sluice.replay as replay_module
+from pipeline.core.aggregate import UserRecord, aggregate
+from pipeline.core.payload import compress
 from pipeline.environment import wall_clock_ms
-from pipeline.errors import OutcomeUnknown
+from pipeline.errors import OperatingError, OutcomeUnknown
 from pipeline.ledger.claims import Claims, ClaimState
 from pipeline.replay import Quarantined
 from sluice.console import progress
@@ -127,9 +129,49 @@ class TestAfterTheWindow:
         assert (fates["sent again"], fates["stored already"]) == (0, EVENTS)
         stored_once(written)
 
+    def test_of_an_unread_record_only_what_no_copy_brought_to_the_lake_is_stored(
+        self, rig: ReplayRig
+    ) -> None:
+        rig.consumer.mask()
+        written = rig.write(EVENTS)
+        bodies = written.events.bodies
+        packed = (UserRecord(partition_key="k", payload=compress(body)) for body in bodies)
+        rig.put(aggregate(packed))
+        assert rig.verdict(written.folder).quarantined_by_reason == {"masked": 1}
+        rig.consumer.fix()
+        self.let_the_window_pass()
+        for copy in bodies[:2]:
+            rig.put(copy)
+        rig.drain()
+        self.let_the_window_pass()
+        assert replay(rig)["sent again"] == 1
+        verdict = rig.verdict(written.folder)
+        assert verdict.validity == "valid", verdict.summary()
+        assert verdict.account.stored == verdict.account.rows == EVENTS
+
     def let_the_window_pass(self) -> None:
         over_ms = wall_clock_ms() + 1_500
         until(lambda: wall_clock_ms() > over_ms)
+
+
+def test_a_replay_that_stands_still_past_its_deadline_sends_nothing_more(
+    rig: ReplayRig, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, asleep_ms = replay_module.send_again, [0]
+
+    def send_and_sleep(client: Any, stream: str, row: Quarantined) -> None:
+        send(client, stream, row)
+        asleep_ms[0] = CLAIM_MS
+
+    monkeypatch.setattr(replay_module, "send_again", send_and_sleep)
+    monkeypatch.setattr(replay_module, "wall_clock_ms", lambda: wall_clock_ms() + asleep_ms[0])
+    with pytest.raises(OperatingError, match="run the replay again"):
+        replay(rig)
+    asleep_ms[0] += 1_000
+    monkeypatch.setattr(replay_module, "send_again", send)
+    fates = replay(rig)
+    assert (fates["sent again"], fates["stored already"]) == (EVENTS - 1, 1)
+    stored_once(written)
 
 
 class Crash(BaseException):

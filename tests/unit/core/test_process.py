@@ -229,6 +229,16 @@ def test_a_replay_inside_an_aggregate_is_one_too(core):
     assert core.ids(replay) == ["departure-000001", "departure-000002"]
 
 
+def test_a_replay_of_an_aggregate_that_was_never_read_is_one_to_its_last_event(core):
+    first = core.process(core.record(core.line(1, flight="bad")))
+    unread = core.record(core.line(2), core.line(1), b"{}").data
+    record = core.record(position=2, key="sluice-replay:k", data=unread)
+    replay = core.process(record, seen=core.seen(first.ids))
+    assert core.ids(replay) == ["departure-000001", "departure-000002"]
+    (row,) = core.quarantined(replay)
+    assert (row["replay"], row["partition_key"]) == (True, "sluice-replay:k")
+
+
 def test_a_replayed_event_that_is_bad_again_says_that_it_was_a_replay(core):
     result = core.process(core.record(b"{}", key="sluice-replay:x"))
     assert [row["replay"] for row in core.quarantined(result)] == [True]

@@ -190,13 +190,16 @@ Variant = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def variant(tmp_path_factory: pytest.TempPathFactory) -> Variant:
-    """Build the functions' package with texts of its files replaced: {file: (old, new)}."""
+    """Build the functions' package with texts of its files replaced: {file: (old, new)}.
 
-    def build(changes: dict[str, tuple[str, str]]) -> Path:
+    It is made of the project's own package, or of one that was built before.
+    """
+
+    def build(changes: dict[str, tuple[str, str]], of: Path | None = None) -> Path:
         target = tmp_path_factory.mktemp("package") / "changed.zip"
         left = dict(changes)
         with (
-            zipfile.ZipFile(function_archive("local")) as source,
+            zipfile.ZipFile(of or function_archive("local")) as source,
             zipfile.ZipFile(target, "w") as written,
         ):
             for name in source.namelist():

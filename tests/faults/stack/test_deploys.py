@@ -108,3 +108,25 @@ def test_copies_are_dropped_and_without_the_dedupe_the_verdict_says_duplicated(
     assert verdict.validity == "invalid"
     assert verdict.violations["duplicated"] == 50
     assert verdict.account.rows == 100
+
+
+def test_a_seen_set_that_changes_before_the_commit_loses_events_and_the_verdict_says_lost(
+    rig: Rig, variant: Variant
+) -> None:
+    stage = "        commit = yield from stage(result, plan, shard=work.shard, token=token)\n"
+    polluted = """\
+        if fenced.last_commit is not None and result.ids:
+            early = WarmSet(commit=fenced.last_commit, seen=seen.with_ids(result.ids))
+            yield from ask(Remember(work.shard, early))
+            if not globals().setdefault("raised", []):
+                raised.append(True)
+                raise OperatingError("a passing trouble after the core")
+"""
+    rig.deploy(variant({"pipeline/ledger/attempt.py": (stage, polluted + stage)}))
+    verdict = rig.verdict(rig.load(rate=1_000, seconds=4))
+    account = verdict.account
+    assert verdict.validity == "invalid"
+    assert verdict.violations["lost"] == account.lost > 0
+    assert account.stored + account.lost == account.acknowledged == 4_000
+    assert {example.kind for example in verdict.examples} == {"lost"}
+    rig.deploy(None)

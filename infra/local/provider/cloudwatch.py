@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Each, Keys, Pairs
+from infra.local.provider.template import Each, Pairs
 
 _PUT: Final = Call(
     operation="put_metric_alarm",
@@ -76,18 +76,7 @@ METRIC_ALARM: Final = ResourceType(
             ),
             calls=(_PUT,),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"ResourceARN": "$out.arn", "Tags": Pairs(of="$tags")},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"ResourceARN": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"ResourceARN": "$out.arn"}),
     ),
     read=(Call(operation="describe_alarms", parameters={"AlarmNames": ["$name"]}, into="read"),),
     outputs={"arn": "$read.MetricAlarms.0.AlarmArn", "name": "$name"},

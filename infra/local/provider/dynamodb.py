@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
-from infra.local.provider.template import Choice, Each, Given, Keys, Pairs
+from infra.local.provider.template import Choice, Each, Given, Pairs
 
 _ACTIVE: Final = Wait(waiter="table_exists", parameters={"TableName": "$name"})
 _ENCRYPTION: Final = {
@@ -85,18 +85,7 @@ TABLE: Final = ResourceType(
                 ),
             ),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"ResourceArn": "$out.arn", "Tags": Pairs(of="$tags")},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"ResourceArn": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"ResourceArn": "$out.arn"}),
     ),
     read=(Call(operation="describe_table", parameters={"TableName": "$name"}, into="read"),),
     outputs={"arn": "$read.Table.TableArn", "name": "$read.Table.TableName"},

@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Joined, Keys, Pairs
+from infra.local.provider.template import Joined, Pairs
 
 _PUT_RULE: Final = Call(
     operation="put_rule",
@@ -24,18 +24,7 @@ RULE: Final = ResourceType(
     identity=("name",),
     updates=(
         Update(properties=("scheduleExpression", "description", "state"), calls=(_PUT_RULE,)),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"ResourceARN": "$out.arn", "Tags": Pairs(of="$tags")},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"ResourceARN": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"ResourceARN": "$out.arn"}),
     ),
     read=(Call(operation="describe_rule", parameters={"Name": "$name"}, into="read"),),
     outputs={"arn": "$read.Arn", "name": "$name"},

@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
-from infra.local.provider.template import Joined, Keys
+from infra.local.provider.template import Joined
 
 _ACTIVE: Final = Wait(waiter="function_active_v2", parameters={"FunctionName": "$name"})
 _UPDATED: Final = Wait(waiter="function_updated_v2", parameters={"FunctionName": "$name"})
@@ -113,18 +113,7 @@ FUNCTION: Final = ResourceType(
             ),
             on_create=True,
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"Resource": "$out.arn", "Tags": "$tags"},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"Resource": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"Resource": "$out.arn"}, tags="$tags"),
     ),
     read=(Call(operation="get_function", parameters={"FunctionName": "$name"}, into="read"),),
     outputs={
@@ -278,18 +267,7 @@ EVENT_SOURCE_MAPPING: Final = ResourceType(
                 ),
             ),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"Resource": "$out.arn", "Tags": "$tags"},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"Resource": "$out.arn", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"Resource": "$out.arn"}, tags="$tags"),
     ),
     read=(Call(operation="get_event_source_mapping", parameters={"UUID": "$id"}, into="read"),),
     outputs={"uuid": "$read.UUID", "functionArn": "$read.FunctionArn"},

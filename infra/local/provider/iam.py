@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Joined, Keys, Pairs
+from infra.local.provider.template import Joined, Pairs
 
 ROLE: Final = ResourceType(
     token="aws:iam/role:Role",
@@ -38,18 +38,7 @@ ROLE: Final = ResourceType(
                 ),
             ),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_role",
-                parameters={"RoleName": "$name", "Tags": Pairs(of="$tags")},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_role",
-                parameters={"RoleName": "$name", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"RoleName": "$name"}, operations=("tag_role", "untag_role")),
     ),
     read=(Call(operation="get_role", parameters={"RoleName": "$name"}, into="read"),),
     outputs={"arn": "$read.Role.Arn", "name": "$read.Role.RoleName"},

@@ -3,7 +3,6 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
-from infra.local.provider.template import Keys
 
 _ACTIVE: Final = Wait(waiter="stream_exists", parameters={"StreamName": "$name"})
 
@@ -99,16 +98,9 @@ STREAM: Final = ResourceType(
             on_create=True,
         ),
         tag_updates(
-            add=Call(
-                operation="add_tags_to_stream",
-                parameters={"StreamName": "$name", "Tags": "$tags"},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="remove_tags_from_stream",
-                parameters={"StreamName": "$name", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
+            {"StreamName": "$name"},
+            tags="$tags",
+            operations=("add_tags_to_stream", "remove_tags_from_stream"),
         ),
     ),
     read=(

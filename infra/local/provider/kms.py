@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Keys, Pairs
+from infra.local.provider.template import Pairs
 
 KEY: Final = ResourceType(
     token="aws:kms/key:Key",
@@ -54,21 +54,7 @@ KEY: Final = ResourceType(
                 ),
             ),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={
-                    "KeyId": "$id",
-                    "Tags": Pairs(of="$tags", key="TagKey", value="TagValue"),
-                },
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"KeyId": "$id", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"KeyId": "$id"}, tags=Pairs(of="$tags", key="TagKey", value="TagValue")),
     ),
     read=(Call(operation="describe_key", parameters={"KeyId": "$id"}, into="read"),),
     outputs={"arn": "$read.KeyMetadata.Arn", "keyId": "$read.KeyMetadata.KeyId"},

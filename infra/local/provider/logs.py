@@ -3,7 +3,6 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Keys
 
 LOG_GROUP: Final = ResourceType(
     token="aws:cloudwatch/logGroup:LogGroup",
@@ -35,18 +34,7 @@ LOG_GROUP: Final = ResourceType(
                 ),
             ),
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"resourceArn": "$out.arn", "tags": "$tags"},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"resourceArn": "$out.arn", "tagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"resourceArn": "$out.arn"}, tags="$tags", members=("tags", "tagKeys")),
     ),
     read=(
         Call(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.local.provider.template import Scope, Template
+from infra.local.provider.template import Keys, Pairs, Scope, Template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +89,27 @@ class Invoke:
 
 
 def tag_updates(
+    owner: Mapping[str, Template],
     *,
-    add: Call,
-    remove: Call,
+    tags: Template = Pairs(of="$tags"),  # noqa: B008 - a frozen value
+    members: tuple[str, str] = ("Tags", "TagKeys"),
+    operations: tuple[str, str] = ("tag_resource", "untag_resource"),
 ) -> Update:
-    """Return how changed tags are written: `remove` sees the keys that went as `$removed.tags`."""
-    return Update(properties=("tags",), calls=(remove, add))
+    """Return how changed tags are written: first those that went are removed, then all are set.
+
+    `owner` are the parameters that name the resource; `members` and `operations` those that set
+    tags and that remove them, by the service's own names.
+    """
+    setting, removing = operations
+    written, removed = members
+    return Update(
+        properties=("tags",),
+        calls=(
+            Call(
+                operation=removing,
+                parameters={**owner, removed: Keys(of="$removed.tags")},
+                needs=("$removed.tags",),
+            ),
+            Call(operation=setting, parameters={**owner, written: tags}, needs=("$tags",)),
+        ),
+    )

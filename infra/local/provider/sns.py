@@ -3,7 +3,7 @@
 from typing import Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Keys, Pairs
+from infra.local.provider.template import Pairs
 
 
 def _attribute(name: str, value: str) -> Call:
@@ -29,18 +29,7 @@ TOPIC: Final = ResourceType(
             calls=(_attribute("KmsMasterKeyId", "$kmsMasterKeyId"),),
             on_create=True,
         ),
-        tag_updates(
-            add=Call(
-                operation="tag_resource",
-                parameters={"ResourceArn": "$id", "Tags": Pairs(of="$tags")},
-                needs=("$tags",),
-            ),
-            remove=Call(
-                operation="untag_resource",
-                parameters={"ResourceArn": "$id", "TagKeys": Keys(of="$removed.tags")},
-                needs=("$removed.tags",),
-            ),
-        ),
+        tag_updates({"ResourceArn": "$id"}),
     ),
     outputs={"arn": "$id", "name": "$name"},
     delete=(Call(operation="delete_topic", parameters={"TopicArn": "$id"}),),

@@ -1,6 +1,5 @@
 """Replay: quarantined rows, sent again as they were, for the core to judge anew (T23, T24)."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.core.contract import Contract
 from pipeline.core.payload import compress
 from pipeline.errors import OutcomeUnknown
 from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX
+from pipeline.producer.lanes import hash_key
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -95,9 +95,8 @@ def address(partition_key: str) -> tuple[str, str]:
     ancestors are known there (T16, T17).
     """
     own = partition_key.removeprefix(REPLAY_KEY_PREFIX)
-    digest = hashlib.md5(own.encode(), usedforsecurity=False).digest()
     marked = (REPLAY_KEY_PREFIX + own)[:PARTITION_KEY_CHARACTERS_MAX]
-    return marked, str(int.from_bytes(digest, "big"))
+    return marked, str(hash_key(own))
 
 
 def send_again(client: "KinesisClient", stream: str, row: Quarantined) -> None:

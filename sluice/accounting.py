@@ -21,7 +21,7 @@ from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
 from sluice.console import progress, result, shown
-from sluice.drain import DRAIN_SECONDS_MAX, drain_stack, waits_for
+from sluice.drain import drain_with_bar, waits_for
 from sluice.stack import Stack
 
 
@@ -46,7 +46,7 @@ def account(stack: Stack, load: Path, *, on_note: Callable[[str], None]) -> Acco
         raise UserError(f"{load} holds no load.json; name the folder of a load") from None
     # Read before the lake is: what is committed later cannot make a loss of it.
     undrained = tuple(
-        f"not drained: {said}; run: sluice drain --stack {stack.name}"
+        f"not drained: {said}; run: ./dev sluice drain --stack {stack.name}"
         for status in worker_for(stack.environment).pending()
         if (said := waits_for(status))
     )
@@ -82,13 +82,7 @@ def conclude(
     """Drain, account, measure, judge, write the report and say the outcome."""
     wanted = read_objectives(objectives or DEFAULT_FILE)
     with progress() as bars:
-        task = bars.add_task("drain", total=1, note="")
-        drain_stack(
-            stack,
-            seconds_max=DRAIN_SECONDS_MAX,
-            on_wait=lambda what: bars.update(task, note=what),
-        )
-        bars.update(task, completed=1, note="nothing pending")
+        drain_with_bar(stack, bars)
         task = bars.add_task("verify", total=1, note="")
         done = account(stack, load, on_note=lambda note: bars.update(task, note=note))
         bars.update(task, completed=1, note=str(done.verdict.validity))
@@ -101,7 +95,9 @@ def conclude(
     result(done.verdict.summary())
     if reasons := done.verdict.quarantined_by_reason:
         counted = ", ".join(f"{reason} {count:,}" for reason, count in sorted(reasons.items()))
-        result(f"  in quarantine, with bytes, position and cause: {counted}")
+        beside = done.verdict.account.unidentified_rows
+        strangers = f" ({beside:,} not of this load)" if beside else ""
+        result(f"  quarantine, with bytes, position and cause{strangers}: {counted}")
     result(f"objectives: {evaluation.outcome}")
     result(evaluation.summary())
     return evaluation, paths

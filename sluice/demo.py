@@ -113,7 +113,7 @@ def tell(stack: Stack, load: Path, *, kept: bool) -> None:
         f"logs      {shown(stack.folder)}",
     ]
     if kept:
-        where.append(f"running   {stack.endpoint}   (sluice status --stack {STACK})")
+        where.append(f"running   {stack.endpoint}   (./dev sluice status --stack {STACK})")
     result("\n".join(where))
     result("\nAsk the lake, for example:")
     for sql in QUERIES:
@@ -135,7 +135,9 @@ def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
         wanted["duration"] = DURATION_SECONDS
     folder = stacks.folder_of(home, STACK)
     if supervisor.running(folder):
-        raise UserError(f"an earlier demo is still running; stop it: sluice down --stack {STACK}")
+        raise UserError(
+            f"an earlier demo is still running; stop it: ./dev sluice down --stack {STACK}"
+        )
     began = time.monotonic()
     ERR.print(Panel("Sluice: events in, rows out, everything accounted for", expand=False))
     try:

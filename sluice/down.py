@@ -37,7 +37,7 @@ def down(home: Path, stack: str, delete: bool, force: bool) -> None:
         waiting = unpublished_shards(stacks.find(home, stack))
         if waiting:
             raise UserError(
-                f"shards {', '.join(waiting)} hold an unpublished commit; run: sluice drain "
+                f"shards {', '.join(waiting)} hold an unpublished commit; run: ./dev sluice drain "
                 f"--stack {stack}, or repeat with --force"
             )
     stop_local(folder)

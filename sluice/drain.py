@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import rich_click as click
+from rich.progress import Progress
 
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError
@@ -51,13 +52,20 @@ def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], No
         if time.monotonic() >= deadline:
             raise OperatingError(
                 f"stack {stack.name} is not drained after {seconds_max:.0f} s: "
-                f"{'; '.join(waiting)}; see: sluice status --stack {stack.name}"
+                f"{'; '.join(waiting)}; see: ./dev sluice status --stack {stack.name}"
             )
         if time.monotonic() >= next_sweep:
             run_ms = stack.environment.settings.run_seconds_max * 1000
             worker.sweep(deadline_ms=wall_clock_ms() + run_ms)
             next_sweep = time.monotonic() + SWEEP_SECONDS
         time.sleep(LOOK_SECONDS)
+
+
+def drain_with_bar(stack: Stack, bars: Progress, *, seconds_max: float = DRAIN_SECONDS_MAX) -> None:
+    """Drain with a live line of what for. Raises as `drain_stack` does."""
+    task = bars.add_task("drain", total=1, note="looking")
+    drain_stack(stack, seconds_max=seconds_max, on_wait=lambda what: bars.update(task, note=what))
+    bars.update(task, completed=1, note="nothing pending")
 
 
 @click.command(help=__doc__)
@@ -68,7 +76,5 @@ def drain(home: Path, stack: str, seconds: float) -> None:
     """Wait with a live line of what for."""
     found = stacks.find(home, stack)
     with progress() as bars:
-        task = bars.add_task("drain", total=1, note="looking")
-        drain_stack(found, seconds_max=seconds, on_wait=lambda what: bars.update(task, note=what))
-        bars.update(task, completed=1, note="nothing pending")
+        drain_with_bar(found, bars, seconds_max=seconds)
     say("drained: every shard is committed to its tip and published")

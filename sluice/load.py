@@ -97,7 +97,7 @@ def load(home: Path, /, stack: str, verify: bool, objectives: Path | None, **wan
     with progress() as bars:
         send(plan, folder, bars=bars)
     if not verify:
-        say(f"history in {folder}; next: sluice verify --stack {stack}")
+        say(f"history in {folder}; next: ./dev sluice verify --stack {stack}")
         return 0
     evaluation, paths = conclude(found, folder, objectives=objectives)
     say(f"report: {shown(paths.html)}")

@@ -120,4 +120,4 @@ def replay(home: Path, stack: str, reasons: tuple[str, ...]) -> None:
     for fate, count in sorted(fates.items()):
         if count:
             result(f"{fate:16} {count:,}")
-    say(f"what still breaks its contract is in quarantine again: sluice verify --stack {stack}")
+    say(f"what still breaks its contract is quarantined again: ./dev sluice verify --stack {stack}")

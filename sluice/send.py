@@ -88,4 +88,4 @@ def send(home: Path, stack: str, file: Path | None) -> None:
             f"{missing:,} events are not known to be on the stream; send the same file again: "
             "what has arrived is recognised as a copy within the stack's window"
         )
-    say(f"next: sluice drain --stack {stack}, then sluice query --stack {stack} SQL")
+    say(f"next: ./dev sluice drain --stack {stack}, then ./dev sluice query --stack {stack} SQL")

@@ -56,7 +56,7 @@ class Stack:
         if not found:
             raise UserError(
                 f"stack {self.name} has had no load, so there is no history to hold the lake "
-                f"against; run: sluice load --stack {self.name}"
+                f"against; run: ./dev sluice load --stack {self.name}"
             )
         return found[-1].parent
 
@@ -83,14 +83,16 @@ def find(home: Path, name: str) -> Stack:
         return Stack(name=name, folder=folder, outputs=outputs, endpoint=None)
     running = supervisor.running(folder)
     if running is None:
-        raise UserError(f"stack {name} is not running; start it with: sluice up --stack {name}")
+        raise UserError(
+            f"stack {name} is not running; start it with: ./dev sluice up --stack {name}"
+        )
     outputs = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
     return Stack(name=name, folder=folder, outputs=outputs, endpoint=running.endpoint)
 
 
 def _pulumi_outputs(name: str) -> dict[str, Any]:
     """Return a Pulumi stack's outputs, by the CLI that made it."""
-    hint = f"make a local one with: sluice up --stack {name}; or deploy it with: pulumi up"
+    hint = f"make a local one with: ./dev sluice up --stack {name}; or deploy it with: pulumi up"
     try:
         done = subprocess.run(
             ["pulumi", "stack", "output", "--json", "--stack", name],

@@ -94,4 +94,4 @@ def up(home: Path, stack: str, pairs: tuple[str, ...], port: int | None, as_json
         return
     for key in ("endpoint", "stream_name", "lake_uri", "ledger_table", "function_name"):
         result(f"{key:14} {facts[key]}")
-    say(f"next: sluice load --stack {stack}")
+    say(f"next: ./dev sluice load --stack {stack}")

@@ -5,31 +5,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TextIO
 
-Unit = Literal["Count", "Milliseconds", "Bytes"]
+Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
+Origin = Literal["takes", "probe", "auditor", "producer", "domain"]
+"""Who emits a metric: the takes of stream processor and sweeper, the probe, the auditor, a
+producer's own process, or the takes for a contract of the domain."""
+
+STREAM_DIMENSION: Final = "Stream"
+REASON_DIMENSION: Final = "Reason"
+
+BY_STREAM: Final = (STREAM_DIMENSION,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric of ours: its CloudWatch name and unit, and what it means."""
+    """One metric of ours: its CloudWatch name and unit, what it means, who emits it.
+
+    `dimensions` are the sets under which it is published; each set is a metric of its own in
+    CloudWatch, which never adds them up (CloudWatch user guide, "Dimensions").
+    """
 
     name: str
     unit: Unit
     meaning: str
+    origin: Origin = "takes"
+    dimensions: tuple[tuple[str, ...], ...] = (BY_STREAM,)
 
-
-STREAM_DIMENSION: Final = "Stream"
 
 STORED: Final = Metric(name="EventsStored", unit="Count", meaning="Events committed to the lake.")
 DUPLICATES: Final = Metric(
     name="DuplicatesDropped", unit="Count", meaning="Copies of events already committed."
 )
 QUARANTINED: Final = Metric(
-    name="EventsQuarantined", unit="Count", meaning="Events committed to quarantine."
+    name="EventsQuarantined",
+    unit="Count",
+    meaning="Events committed to quarantine.",
+    dimensions=(BY_STREAM, (STREAM_DIMENSION, REASON_DIMENSION)),
 )
 RECEIVED: Final = Metric(name="EventsReceived", unit="Count", meaning="Events in taken records.")
 RECORDS: Final = Metric(name="RecordsTaken", unit="Count", meaning="Stream records committed.")
 BATCH_MS: Final = Metric(
-    name="BatchDuration", unit="Milliseconds", meaning="From a batch's arrival to its answer."
+    name="BatchDuration",
+    unit="Milliseconds",
+    meaning="From the start of a run to its answer: a distribution over the runs.",
+)
+ARRIVAL_TO_QUERYABLE_MS: Final = Metric(
+    name="ArrivalToQueryable",
+    unit="Milliseconds",
+    meaning="From a record's arrival at the stream to its rows' visible file: a distribution.",
+)
+FILES: Final = Metric(name="FilesPublished", unit="Count", meaning="Files made visible.")
+BYTES: Final = Metric(name="BytesPublished", unit="Bytes", meaning="Bytes of the visible files.")
+CONFLICTS: Final = Metric(
+    name="CommitConflicts",
+    unit="Count",
+    meaning="Attempts that lost the head of their shard to another one.",
+)
+COLD_STARTS: Final = Metric(
+    name="ColdStarts", unit="Count", meaning="First runs of a process, its imports behind it."
 )
 LOST: Final = Metric(
     name="RangesLost", unit="Count", meaning="Gaps of the stream that nobody could fill any more."
@@ -37,6 +69,82 @@ LOST: Final = Metric(
 MASKED: Final = Metric(
     name="RecordsMasked", unit="Count", meaning="Records quarantined unread: they kill the process."
 )
+
+OLDEST_MS: Final = Metric(
+    name="OldestEventAge",
+    unit="Milliseconds",
+    meaning="Age of the oldest event not yet in the lake, seen from outside; 0 when all is in.",
+    origin="probe",
+)
+CANARY_MS: Final = Metric(
+    name="CanaryAge",
+    unit="Milliseconds",
+    meaning="Age of the newest canary found in the lake.",
+    origin="probe",
+)
+CANARY_FOUND: Final = Metric(
+    name="CanaryFound",
+    unit="Count",
+    meaning="1 when a canary of the last minutes was found in the lake, else no value.",
+    origin="probe",
+)
+
+AUDITED: Final = Metric(
+    name="AuditedEvents",
+    unit="Count",
+    meaning="Events of the stream that the auditor looked for in the lake.",
+    origin="auditor",
+)
+AUDIT_LOST: Final = Metric(
+    name="AuditLost",
+    unit="Count",
+    meaning="Audited events found neither in the lake nor in quarantine.",
+    origin="auditor",
+)
+AUDIT_DUPLICATED: Final = Metric(
+    name="AuditDuplicated",
+    unit="Count",
+    meaning="Audited events found more than once in the lake.",
+    origin="auditor",
+)
+AUDIT_ALTERED: Final = Metric(
+    name="AuditAltered",
+    unit="Count",
+    meaning="Audited events whose row differs from what was sent.",
+    origin="auditor",
+)
+CONSERVATION_GAP: Final = Metric(
+    name="ConservationGap",
+    unit="Count",
+    meaning="Accepted less stored, quarantined, dropped as duplicates and in flight: 0 is right.",
+    origin="auditor",
+)
+
+PRODUCER_BUFFER: Final = Metric(
+    name="ProducerBufferBytes",
+    unit="Bytes",
+    meaning="Bytes that wait in a producer's buffer.",
+    origin="producer",
+)
+PRODUCER_THROTTLED: Final = Metric(
+    name="ProducerThrottled",
+    unit="Count",
+    meaning="Records of a producer that a shard's limit refused, to be sent again.",
+    origin="producer",
+)
+PRODUCER_REFUSED: Final = Metric(
+    name="ProducerRefused",
+    unit="Count",
+    meaning="Events that a producer gave up: their caller was told.",
+    origin="producer",
+)
+PRODUCER_HELD_BACK_MS: Final = Metric(
+    name="ProducerHeldBack",
+    unit="Milliseconds",
+    meaning="Time for which a full buffer made callers wait.",
+    origin="producer",
+)
+
 CATALOGUE: Final = (
     RECEIVED,
     STORED,
@@ -44,9 +152,27 @@ CATALOGUE: Final = (
     QUARANTINED,
     RECORDS,
     BATCH_MS,
+    ARRIVAL_TO_QUERYABLE_MS,
+    FILES,
+    BYTES,
+    CONFLICTS,
+    COLD_STARTS,
     LOST,
     MASKED,
+    OLDEST_MS,
+    CANARY_MS,
+    CANARY_FOUND,
+    AUDITED,
+    AUDIT_LOST,
+    AUDIT_DUPLICATED,
+    AUDIT_ALTERED,
+    CONSERVATION_GAP,
+    PRODUCER_BUFFER,
+    PRODUCER_THROTTLED,
+    PRODUCER_REFUSED,
+    PRODUCER_HELD_BACK_MS,
 )
+"""What this project measures whatever the domain; the domain adds its own beside its contracts."""
 
 
 def embedded(

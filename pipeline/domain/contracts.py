@@ -3,6 +3,7 @@
 from typing import Final
 
 from pipeline.core.contract import Contract, Field
+from pipeline.metrics import BY_STREAM, STREAM_DIMENSION, Metric
 
 DAY_MS: Final = 86_400_000
 
@@ -85,6 +86,22 @@ DEPARTURES: Final = Contract(
         Field(name="visibility_miles", type="float64", required=False, description="At origin."),
     ),
 )
+
+DEPARTURE_TO_QUERYABLE_MS: Final = Metric(
+    name="DepartureToQueryable",
+    unit="Milliseconds",
+    meaning="From a departure to its row's visible file: a distribution.",
+    origin="domain",
+)
+DEPARTURE_DELAY: Final = Metric(
+    name="DepartureDelay",
+    unit="Seconds",
+    meaning="Mean delay of a commit's departures, also by airport, small ones as `other`.",
+    origin="domain",
+    dimensions=(BY_STREAM, (STREAM_DIMENSION, "Airport")),
+)
+MEASURES: Final = (DEPARTURE_TO_QUERYABLE_MS, DEPARTURE_DELAY)
+"""Business metrics of the contracts; `pipeline.domain.measures` computes them."""
 
 ACTIONS: Final = Contract(
     table="actions",

@@ -14,6 +14,7 @@ from infra.alarm_rules import Objectives, rules
 from infra.documentation import alarms_page, settings_page
 from infra.settings import Settings
 from sluice.__main__ import VERBS, sluice
+from tests import local_aws
 from tests.documents import (
     ROOT,
     RUNBOOKS,
@@ -237,6 +238,12 @@ def test_the_pages_of_settings_and_alarms_are_up_to_date() -> None:
     docs = ROOT / "docs"
     assert (docs / "settings.md").read_text(encoding="utf-8") == settings_page()
     assert (docs / "alarms.md").read_text(encoding="utf-8") == alarms_page()
+
+
+def test_the_rules_of_the_local_aws_are_those_that_tests_hold() -> None:
+    """`python -m tests.local_aws` writes them."""
+    assert local_aws.PAGE.read_text(encoding="utf-8") == local_aws.page_text()
+    assert len(local_aws.rules()) == local_aws.page_text().count("| `tests/")
 
 
 def test_every_setting_is_documented_with_what_it_decides() -> None:

@@ -6,6 +6,8 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.local_aws import aws_rule
+
 FAIL_TWICE = """
 from itertools import count
 calls = count(1)
@@ -40,6 +42,11 @@ def handler(event, context):
 """
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda to process records from Amazon Kinesis Data Streams",
+    says="the event of a batch has these fields",
+    alone="with a role of its own making",
+)
 def test_a_function_gets_the_event_in_the_shape_that_aws_documents(lab: Any) -> None:
     lab.deploy("shape")
     stream_arn = lab.stream("shape")
@@ -102,6 +109,11 @@ def test_a_batch_whose_worker_is_killed_is_delivered_again(lab: Any) -> None:
     lab.wait_for(lambda: "three" in lab.delivered("killed"))
 
 
+@aws_rule(
+    page="Lambda developer guide, Configure Lambda function timeout",
+    says="a function over its time-out is ended, its batch fails",
+    alone="the same",
+)
 def test_a_function_over_its_timeout_is_ended_and_its_batch_delivered_again(lab: Any) -> None:
     lab.deploy("slow", HANG_FIRST, timeout=1)
     lab.stream("slow")
@@ -186,6 +198,11 @@ def test_where_a_mapping_starts(lab: Any) -> None:
     lab.wait_for(lambda: lab.delivered("from-moment") == ["new"])
 
 
+@aws_rule(
+    page="Lambda developer guide, Lambda parameters for Amazon Kinesis Data Streams",
+    says="`LATEST` starts at the tip when the mapping is made",
+    alone="a shard that appears later is read from its end as well",
+)
 def test_latest_skips_what_came_before_the_mapping_and_nothing_after_it(lab: Any) -> None:
     lab.stream("latest")
     lab.put("latest", "before")

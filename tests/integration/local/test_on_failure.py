@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from tests.local_aws import aws_rule
+
 FAIL = """
 def handler(event, context):
     if "poison" in note(event):
@@ -30,6 +32,11 @@ def received(lab: Any, url: str) -> dict[str, Any]:
     return body
 
 
+@aws_rule(
+    page="Lambda developer guide, Retain discarded batch records",
+    says="an S3 destination gets the invocation record with its payload, under `aws/lambda/...`",
+    alone="no destination for Kinesis",
+)
 def test_s3_gets_the_whole_record_with_its_payload_under_aws_key(lab: Any) -> None:
     function_arn = lab.deploy("to-s3", FAIL)
     stream_arn = lab.stream("to-s3")
@@ -59,6 +66,11 @@ def test_s3_gets_the_whole_record_with_its_payload_under_aws_key(lab: Any) -> No
     assert [one["data"] for one in attempts] == [["good", "poison"]] * 2 + [["better"]]
 
 
+@aws_rule(
+    page="Lambda developer guide, Retain discarded batch records",
+    says="an SQS destination gets metadata without records",
+    alone="no destination for Kinesis",
+)
 def test_sqs_gets_the_metadata_alone(lab: Any) -> None:
     lab.deploy("to-sqs", FAIL)
     lab.stream("to-sqs")
@@ -70,6 +82,11 @@ def test_sqs_gets_the_metadata_alone(lab: Any) -> None:
     assert "payload" not in record
 
 
+@aws_rule(
+    page="Lambda developer guide, Retain discarded batch records",
+    says="an SNS destination gets metadata without records",
+    alone="no destination for Kinesis",
+)
 def test_sns_gets_the_metadata_alone(lab: Any) -> None:
     lab.deploy("to-sns", FAIL)
     lab.stream("to-sns")

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from infra.local import processes, supervisor
 from infra.local.processes import Process
 from pipeline.errors import UserError
+from tests.local_aws import aws_rule
 
 STUBBORN = """
 import signal
@@ -169,6 +170,11 @@ def test_stopping_spares_a_process_that_was_given_the_old_id(state_dir: Path) ->
     assert processes.alive(this)
 
 
+@aws_rule(
+    page="Lambda developer guide, Lambda execution role",
+    says="the mapping reads the stream with the function's role",
+    alone="reads its own store, and asks no permission",
+)
 def test_with_iam_enforced_a_stream_is_read_with_the_functions_role(
     make_lab: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from ministack.core.responses import request_scope
 from ministack.services import lambda_svc
 
 from infra.local import lambda_service
+from tests.local_aws import aws_rule
 
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 
@@ -37,6 +38,11 @@ def create(**data: Any) -> tuple[int, dict[str, Any]]:
     return status, json.loads(body)
 
 
+@aws_rule(
+    page="Lambda developer guide, Lambda parameters for Amazon Kinesis Data Streams",
+    says="a mapping has a batch size of 100 and no limit of retries or age",
+    alone="a batch size of 10",
+)
 def test_a_mapping_of_a_stream_has_awss_defaults() -> None:
     status, created = create()
     assert status == 202
@@ -50,6 +56,11 @@ def test_a_mapping_of_a_stream_has_awss_defaults() -> None:
     }
 
 
+@aws_rule(
+    page="Lambda developer guide, Lambda parameters for Amazon Kinesis Data Streams",
+    says="`AT_TIMESTAMP` starts at the given time",
+    alone="the time stamp is lost",
+)
 def test_a_mapping_keeps_the_time_stamp_at_which_it_starts() -> None:
     _, created = create(StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=1_800_000_000.5)
     assert created["StartingPositionTimestamp"] == 1_800_000_000.5
@@ -109,6 +120,11 @@ def worker(code: str, folder: Path, *events: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()[1:]]
 
 
+@aws_rule(
+    page="Lambda developer guide, Understanding the Lambda execution environment lifecycle",
+    says="an exception of the handler leaves the environment warm for the next invocation",
+    alone="ends the worker",
+)
 def test_a_worker_outlives_an_exception_of_its_handler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

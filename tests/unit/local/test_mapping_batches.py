@@ -9,6 +9,7 @@ import pytest
 from infra.local.event_source_mapping import rules
 from infra.local.event_source_mapping.rules import PAYLOAD_BYTES_MAX, Record, Shard
 from infra.local.event_source_mapping.settings import Settings
+from tests.local_aws import aws_rule
 
 Make = Callable[..., list[Record]]
 
@@ -22,6 +23,11 @@ def payload_of(command: rules.Command) -> bytes:
     return command.batch.payload
 
 
+@aws_rule(
+    page="Lambda developer guide, Processing and batching",
+    says="a batch has at most `BatchSize` records",
+    alone="the same",
+)
 def test_a_batch_has_at_most_as_many_records_as_the_batch_size(
     drive: Callable[..., Any], make_records: Make
 ) -> None:
@@ -37,6 +43,11 @@ def test_without_a_window_records_are_delivered_as_soon_as_they_are_read(
     assert isinstance(shard.next(10.0), rules.Invoke)
 
 
+@aws_rule(
+    page="Lambda developer guide, Processing and batching",
+    says="`MaximumBatchingWindowInSeconds` gathers records up to 300 s",
+    alone="no window: each read is a batch",
+)
 def test_a_window_gathers_what_several_reads_give(make_records: Make) -> None:
     shard = Shard(Settings(batch_size=100, window_seconds=5))
     records = make_records(3)
@@ -86,6 +97,11 @@ def test_the_end_of_a_shard_does_not_wait_for_a_window(make_records: Make) -> No
     assert isinstance(shard.next(10.0), rules.Invoke)
 
 
+@aws_rule(
+    page="Lambda developer guide, Processing and batching",
+    says="a batch ends before its payload exceeds 6 MB",
+    alone="no limit",
+)
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_payload_of_six_megabytes_is_sent_and_not_one_byte_more(over: int) -> None:
     envelope = len(b'{"Records":[,]}')
@@ -123,6 +139,11 @@ def test_the_payload_is_the_events_of_the_batch_as_json(make_records: Make) -> N
     assert json.loads(payload_of(shard.next(0.0))) == {"Records": [{"a": 1}, {"a": 1}]}
 
 
+@aws_rule(
+    page="Lambda developer guide, Processing and batching",
+    says="with a parallelization factor of 1 a shard has one batch under way",
+    alone="one batch under way for all shards",
+)
 def test_nothing_more_is_read_while_a_batch_is_under_way(make_records: Make) -> None:
     shard = Shard(Settings(batch_size=1))
     shard.read(make_records(2), now=0.0, ended=False, next_read=0.0)
@@ -163,6 +184,11 @@ def test_reading_goes_on_after_what_was_read_and_resumes_after_what_was_delivere
     assert (shard.position, shard.checkpoint) == (3, 1)
 
 
+@aws_rule(
+    page="Lambda developer guide, Processing and batching",
+    says="parents are processed to their end before their children",
+    alone="children are read beside their parents",
+)
 def test_a_child_waits_until_each_of_its_parents_is_finished() -> None:
     merged = {"a": [], "b": [], "c": ["a", "b"]}
     assert rules.shards_to_start(merged, set()) == ["a", "b"]

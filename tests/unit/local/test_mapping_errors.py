@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from infra.local.event_source_mapping import rules
 from infra.local.event_source_mapping.rules import Condition
+from tests.local_aws import aws_rule
 
 Drive = Callable[..., Any]
 Make = Callable[..., list[rules.Record]]
@@ -32,6 +33,11 @@ def identifiers(*values: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": value} for value in values]}
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="a failed batch is retried until it succeeds, expires or uses up its retries",
+    alone="retried for ever",
+)
 def test_a_failed_batch_is_retried_whole_until_it_succeeds(
     drive: Drive, make_records: Make, failure: type[Exception]
 ) -> None:
@@ -39,6 +45,11 @@ def test_a_failed_batch_is_retried_whole_until_it_succeeds(
     assert driver.run(make_records(3)).invoked == [[1, 2, 3]] * 6
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="until then the shard waits, other shards go on",
+    alone="the whole mapping pauses after a failure",
+)
 def test_the_shard_waits_behind_a_failed_batch(
     drive: Drive, make_records: Make, failure: type[Exception]
 ) -> None:
@@ -54,6 +65,11 @@ def test_retries_are_paused_longer_each_time_up_to_a_limit(
     assert driver.run(make_records(1)).ended_at - 1_000.0 == pytest.approx(sum(pauses))
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="after `MaximumRetryAttempts` the batch is given up",
+    alone="never given up",
+)
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_after_the_maximum_of_retries_the_batch_is_given_up_and_the_next_one_delivered(
     drive: Drive, make_records: Make, failure: type[Exception], retries: int
@@ -64,6 +80,11 @@ def test_after_the_maximum_of_retries_the_batch_is_given_up_and_the_next_one_del
     assert history.succeeded == [3]
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="a record older than `MaximumRecordAgeInSeconds` is given up",
+    alone="never given up",
+)
 def test_records_over_the_maximum_age_are_given_up_without_an_invocation(
     drive: Drive, make_records: Make
 ) -> None:
@@ -84,6 +105,11 @@ def test_a_batch_that_grows_too_old_in_its_retries_is_given_up(
     assert 60 < history.ended_at - 1_000.0 < 60 + rules.BACKOFF_SECONDS_MAX + 1
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="`BisectBatchOnFunctionError` delivers the halves of a failed batch",
+    alone="not done",
+)
 def test_a_split_delivers_each_half_as_a_batch_of_its_own(
     drive: Drive, make_records: Make, failure: type[Exception]
 ) -> None:
@@ -91,6 +117,11 @@ def test_a_split_delivers_each_half_as_a_batch_of_its_own(
     assert history.invoked == [[1, 2, 3, 4], [1, 2], [3, 4]]
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="a split does not count as a retry",
+    alone="not done",
+)
 def test_a_split_uses_up_no_retry(
     drive: Drive, make_records: Make, failure: type[Exception]
 ) -> None:
@@ -100,6 +131,11 @@ def test_a_split_uses_up_no_retry(
     assert history.discarded == [([3], Condition.RETRIES, 4)]
 
 
+@aws_rule(
+    page="Lambda developer guide, Using Lambda with Kinesis: error handling",
+    says="a throttled invocation is tried again without using up a retry",
+    alone="not told apart",
+)
 def test_throttling_before_the_invocation_uses_up_no_retry(
     drive: Drive, make_records: Make, throttled: type[Exception]
 ) -> None:
@@ -126,87 +162,12 @@ def test_an_unreachable_on_failure_destination_is_tried_again(make_records: Make
     assert isinstance(shard.next(rules.BACKOFF_SECONDS_FIRST), rules.Discard)
 
 
-@pytest.mark.parametrize(
-    "result",
-    [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}],
-    ids=["null response", "empty response", "null list", "empty list"],
-)
-def test_an_empty_or_null_list_of_failures_is_complete_success(
-    drive: Drive, make_records: Make, result: Any
-) -> None:
-    history = drive(lambda _: result, partial_responses=True).run(make_records(3))
-    assert history.invoked == [[1, 2, 3]]
-
-
-@pytest.mark.parametrize(
-    "result",
-    [
-        identifiers(""),
-        identifiers(None),
-        {"batchItemFailures": [{"wrongKey": "2"}]},
-        {"batchItemFailures": ["2"]},
-        {"batchItemFailures": 2},
-        identifiers("77"),
-        identifiers("3", ""),
-        "2",
-    ],
-    ids=["empty", "null", "wrong key", "no object", "no list", "unknown", "one of two", "text"],
-)
-def test_an_unusable_identifier_is_complete_failure(
-    drive: Drive, make_records: Make, result: Any
-) -> None:
-    driver = drive(lambda _: result, partial_responses=True, retries_max=0)
-    history = driver.run(make_records(3))
-    assert history.discarded == [([1, 2, 3], Condition.RETRIES, 1)]
-
-
-def test_of_several_identifiers_the_lowest_sequence_number_becomes_the_checkpoint(
-    drive: Drive, make_records: Make
-) -> None:
-    answers = iter([identifiers("10", "9"), None])
-    driver = drive(lambda _: next(answers), partial_responses=True)
-    assert driver.run(make_records(10)).invoked == [list(range(1, 11)), [9, 10]]
-
-
-def test_a_partial_failure_without_bisect_uses_up_a_retry(drive: Drive, make_records: Make) -> None:
-    driver = drive(lambda _: identifiers("2"), partial_responses=True, retries_max=1)
-    history = driver.run(make_records(3))
-    assert history.invoked == [[1, 2, 3], [2, 3]]
-    assert history.discarded == [([2, 3], Condition.RETRIES, 2)]
-
-
-def test_with_bisect_a_partial_success_splits_at_the_returned_sequence_number(
-    drive: Drive, make_records: Make
-) -> None:
-    def function(batch: list[int]) -> Any:
-        return identifiers("3") if 3 in batch else None
-
-    driver = drive(function, bisect=True, partial_responses=True, retries_max=0)
-    history = driver.run(make_records(4))
-    assert history.invoked == [[1, 2, 3, 4], [3, 4], [3], [4]]
-    assert history.discarded == [([3], Condition.RETRIES, 3)]
-
-
-def test_a_partial_success_that_leaves_one_record_uses_up_no_retry_either(
-    drive: Drive, make_records: Make
-) -> None:
-    driver = drive(lambda _: identifiers("2"), bisect=True, partial_responses=True, retries_max=0)
-    assert driver.run(make_records(2)).discarded == [([2], Condition.RETRIES, 2)]
-
-
 def test_each_split_starts_with_the_shortest_pause(
     drive: Drive, make_records: Make, failure: type[Exception]
 ) -> None:
     history = drive(failing_on({1}, failure), bisect=True, retries_max=0).run(make_records(4))
     assert history.invoked == [[1, 2, 3, 4], [1, 2], [1], [2], [3, 4]]
     assert history.ended_at - 1_000.0 == pytest.approx(2 * rules.BACKOFF_SECONDS_FIRST)
-
-
-def test_without_partial_responses_what_a_function_returns_means_nothing(
-    drive: Drive, make_records: Make
-) -> None:
-    history = drive(lambda _: identifiers("1")).run(make_records(2))
-    assert history.invoked == [[1, 2]]
 
 
 @shared

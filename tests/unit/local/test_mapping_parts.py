@@ -18,6 +18,7 @@ from infra.local.event_source_mapping.iterator_age import IteratorAges
 from infra.local.event_source_mapping.rules import Batch, Condition, Record
 from infra.local.event_source_mapping.settings import Mapping, Settings, Start, from_api
 from pipeline.errors import UserError
+from tests.local_aws import aws_rule
 
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f:live"
@@ -87,6 +88,12 @@ def test_records_expire_with_the_stream_whatever_their_age_limit() -> None:
     assert longer.settings.age_seconds_max == day
 
 
+@aws_rule(
+    page="Lambda developer guide, Lambda parameters for Amazon Kinesis Data Streams",
+    says="filters, tumbling windows and parallelization factors above 1",
+    alone="accepted and passed over",
+    here="refused, with a sentence",
+)
 @pytest.mark.parametrize(
     ("described", "said"),
     [
@@ -144,6 +151,11 @@ def test_a_deleted_mapping_is_forgotten(tmp_path: Path) -> None:
     assert checkpoints.start(mapping(StartingPosition="LATEST"), now=2.0) == 2.0
 
 
+@aws_rule(
+    page="Lambda developer guide, Types of metrics for Lambda functions",
+    says="`IteratorAge` is the age of the last record of each batch sent",
+    alone="not published",
+)
 def test_a_period_publishes_its_highest_age_of_each_function_once() -> None:
     published: list[Any] = []
     cloudwatch = SimpleNamespace(put_metric_data=lambda **data: published.append(data))

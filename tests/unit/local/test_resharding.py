@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ministack.services import kinesis
 
+from tests.local_aws import aws_rule
+
 KEYS = 2**128
 
 
@@ -16,6 +18,11 @@ def shard(number: int) -> str:
     return f"shardId-{number:012d}"
 
 
+@aws_rule(
+    page="Kinesis developer guide, Resharding a stream",
+    says="after a split the records of the parent stay readable until they expire",
+    alone="deletes the parent with its records",
+)
 def test_a_split_keeps_the_parents_unread_records(api: Any) -> None:
     api.call("CreateStream", ShardCount=1)
     api.put(1, 2, 3)
@@ -23,6 +30,11 @@ def test_a_split_keeps_the_parents_unread_records(api: Any) -> None:
     assert api.read_to_end(shard(0)) == (["1", "2", "3"], [shard(1), shard(2)])
 
 
+@aws_rule(
+    page="Kinesis developer guide, Resharding a stream",
+    says="after a merge the records of both parents stay readable",
+    alone="deletes the parents with their records",
+)
 def test_a_merge_keeps_both_parents_unread_records(api: Any) -> None:
     api.call("CreateStream", ShardCount=2)
     api.put(1, KEYS - 1)
@@ -33,6 +45,11 @@ def test_a_merge_keeps_both_parents_unread_records(api: Any) -> None:
     assert (child["ParentShardId"], child["AdjacentParentShardId"]) == (shard(0), shard(1))
 
 
+@aws_rule(
+    page="Kinesis developer guide, Resharding a stream",
+    says="a closed shard has an ending sequence number",
+    alone="has none",
+)
 def test_a_closed_shard_has_an_ending_sequence_number_after_its_last_record(api: Any) -> None:
     api.call("CreateStream", ShardCount=1)
     api.put(1)
@@ -47,6 +64,11 @@ def test_a_closed_shard_has_an_ending_sequence_number_after_its_last_record(api:
     assert described == list(api.listed().values())
 
 
+@aws_rule(
+    page="Kinesis developer guide, Resharding a stream",
+    says="data goes to open shards alone",
+    alone="goes to any shard",
+)
 def test_records_go_to_open_shards_alone(api: Any) -> None:
     api.call("CreateStream", ShardCount=1)
     api.call("SplitShard", ShardToSplit=shard(0), NewStartingHashKey="10")
@@ -92,6 +114,11 @@ def test_an_on_demand_stream_starts_with_four_shards_and_is_resharded_by_aws_alo
         api.call("UpdateShardCount", TargetShardCount=8, ScalingType="UNIFORM_SCALING")
 
 
+@aws_rule(
+    page="Kinesis API reference, UpdateShardCount",
+    says="uniform scaling keeps every record",
+    alone="rebuilds all shards empty",
+)
 @pytest.mark.parametrize("target", [2, 8, 3, 5, 4])
 def test_a_new_shard_count_divides_the_keys_evenly_and_keeps_every_record(
     api: Any, target: int
@@ -112,6 +139,11 @@ def test_a_new_shard_count_divides_the_keys_evenly_and_keeps_every_record(
     assert sorted(map(int, kept)) == keys
 
 
+@aws_rule(
+    page="Kinesis API reference, UpdateShardCount",
+    says="at most double and at least half of the present count",
+    alone="accepted",
+)
 @pytest.mark.parametrize("target", [0, 1, 9])
 def test_a_shard_count_over_double_or_under_half_is_refused(api: Any, target: int) -> None:
     api.call("CreateStream", ShardCount=4)

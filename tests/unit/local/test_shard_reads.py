@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.local import resharding, shards
+from tests.local_aws import aws_rule
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -25,6 +26,11 @@ def test_sequence_numbers_have_56_digits_grow_and_leave_gaps_even_if_the_clock_s
     assert int(numbers[0]) + 1 < int(numbers[1]) < int(numbers[2]) - 1
 
 
+@aws_rule(
+    page="Kinesis API reference, GetShardIterator",
+    says="an iterator is a position in the shard",
+    alone="a place in a list: it slips when records expire",
+)
 def test_an_iterator_does_not_slip_when_old_records_expire(
     api: Any, clock: SimpleNamespace
 ) -> None:
@@ -37,6 +43,11 @@ def test_an_iterator_does_not_slip_when_old_records_expire(
     assert api.read(answer["NextShardIterator"])[0] == ["4", "5"]
 
 
+@aws_rule(
+    page="Kinesis developer guide, Changing the data retention period",
+    says="records are accessible for the retention period",
+    alone="the same",
+)
 def test_records_older_than_the_retention_period_are_gone(api: Any, clock: SimpleNamespace) -> None:
     api.call("CreateStream", ShardCount=1)
     api.put(1)
@@ -105,6 +116,11 @@ def test_an_iterator_that_starts_nowhere_is_refused(api: Any, request_: dict[str
         api.call("GetShardIterator", ShardId=FIRST, **request_)
 
 
+@aws_rule(
+    page="Kinesis API reference, GetShardIterator",
+    says="an iterator expires after 5 minutes",
+    alone="the same",
+)
 def test_an_iterator_expires_after_five_minutes(api: Any, clock: SimpleNamespace) -> None:
     api.call("CreateStream", ShardCount=1)
     at = api.iterator(FIRST)
@@ -121,6 +137,11 @@ def test_an_iterator_that_aws_never_gave_is_refused(api: Any) -> None:
         api.read("AAAA")
 
 
+@aws_rule(
+    page="Kinesis API reference, GetRecords",
+    says="a read gives at most 10 MB",
+    alone="no limit",
+)
 def test_a_read_gives_at_most_ten_megabytes(api: Any) -> None:
     api.call("CreateStream", ShardCount=1)
     for key in range(12):
@@ -130,6 +151,11 @@ def test_a_read_gives_at_most_ten_megabytes(api: Any) -> None:
     assert api.read(answer["NextShardIterator"])[0] == ["10", "11"]
 
 
+@aws_rule(
+    page="Kinesis API reference, GetRecords",
+    says="`MillisBehindLatest` tells how far a read is from the tip",
+    alone="the same",
+)
 def test_a_read_says_how_far_behind_it_is(api: Any, clock: SimpleNamespace) -> None:
     api.call("CreateStream", ShardCount=1)
     api.put(1, 2)
@@ -141,6 +167,11 @@ def test_a_read_says_how_far_behind_it_is(api: Any, clock: SimpleNamespace) -> N
     assert "NextShardIterator" in answer
 
 
+@aws_rule(
+    page="Kinesis API reference, GetRecords",
+    says="`NextShardIterator` is null at the end of a closed shard",
+    alone="closed shards do not exist",
+)
 def test_a_closed_shard_has_a_next_iterator_until_it_is_read_to_its_end(api: Any) -> None:
     api.call("CreateStream", ShardCount=1)
     api.put(1, 2)
@@ -153,6 +184,11 @@ def test_a_closed_shard_has_a_next_iterator_until_it_is_read_to_its_end(api: Any
     assert [child["ParentShards"] for child in answer["ChildShards"]] == [[FIRST], [FIRST]]
 
 
+@aws_rule(
+    page="Kinesis API reference, ListShards",
+    says="`ShardFilter` chooses shards by time or tip",
+    alone="ignored",
+)
 @pytest.mark.parametrize(
     ("shard_filter", "expected"),
     [

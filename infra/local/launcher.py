@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder of this emulator alone")
     parser.add_argument("--enforce-iam", action="store_true", help="refuse what IAM does not allow")
+    parser.add_argument(
+        "--minute-seconds", type=float, default=60.0, help="of CloudWatch and rate(); AWS's is 60"
+    )
     parser.add_argument("--parent", type=int, help="end when the process with this id ends")
     options = parser.parse_args(arguments)
     try:
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         lifeline.follow(options.parent)
     (options.data / LISTENING).touch()
     configure(port=options.port, data=options.data, enforce_iam=options.enforce_iam)
-    asyncio.run(_serve(listener))
+    asyncio.run(_serve(listener, minute_seconds=options.minute_seconds))
     return 0
 
 
@@ -117,17 +120,18 @@ def configure(*, port: int, data: Path, enforce_iam: bool) -> None:
     os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 
-async def _serve(listener: socket.socket) -> None:
+async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
     """Serve until SIGTERM or SIGINT, then end the function workers and this process."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app
     from ministack.core import lambda_runtime
 
-    from infra.local import lambda_service, resharding
+    from infra.local import cloudwatch, lambda_service, resharding
 
     resharding.install()
     lambda_service.install()
+    cloudwatch.install(minute_seconds=minute_seconds)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

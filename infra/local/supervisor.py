@@ -43,6 +43,8 @@ class LocalAws:
     pid: int
     emulator_pid: int
     mapping_pid: int
+    minute_seconds: float = 60.0
+    """How long a minute of CloudWatch and EventBridge takes: less than 60 is compressed time."""
     access_key_id: str = "test"
     secret_access_key: str = "test"
 
@@ -53,10 +55,15 @@ class LocalAws:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How often a mapping reads an idle shard and publishes its metric; AWS's by default."""
+    """How fast the local AWS goes; as AWS does by default.
+
+    `poll_seconds`: how often a mapping reads an idle shard. `minute_seconds`: how long one minute
+    of CloudWatch's periods and of EventBridge's `rate()` takes, in real seconds. Compressed, a
+    metric's period is short, but ages and durations in metrics stay real ones.
+    """
 
     poll_seconds: float = 1.0
-    metric_period_seconds: float = 60.0
+    minute_seconds: float = 60.0
 
 
 def start(
@@ -76,7 +83,7 @@ def start(
     command = [sys.executable, "-m", "infra.local.supervisor", "--state", str(state_dir.resolve())]
     command += ["--port", str(port or free_port()), *(["--enforce-iam"] if enforce_iam else [])]
     command += ["--poll-seconds", str(pace.poll_seconds)]
-    command += ["--metric-period-seconds", str(pace.metric_period_seconds)]
+    command += ["--minute-seconds", str(pace.minute_seconds)]
     with (state_dir / "supervisor.log").open("ab") as log:
         daemon = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -164,6 +171,7 @@ class Supervisor:
         self._emulator = self._child(
             "emulator",
             ["infra.local.launcher", "--port", str(port), "--data", str(state_dir / "emulator")]
+            + ["--minute-seconds", str(pace.minute_seconds)]
             + (["--enforce-iam"] if enforce_iam else []),
         )
         self._mapping: subprocess.Popen[bytes] | None = None
@@ -212,7 +220,7 @@ class Supervisor:
             "--region": REGION,
             "--checkpoints": str(self._state_dir / "checkpoints.json"),
             "--poll-seconds": str(self._pace.poll_seconds),
-            "--metric-period-seconds": str(self._pace.metric_period_seconds),
+            "--metric-period-seconds": str(self._pace.minute_seconds),
         }
         flat = [word for option in options.items() for word in option]
         self._mapping = self._child("mapping", ["infra.local.event_source_mapping", *flat])
@@ -223,6 +231,7 @@ class Supervisor:
             pid=os.getpid(),
             emulator_pid=self._emulator.pid,
             mapping_pid=self._mapping.pid,
+            minute_seconds=self._pace.minute_seconds,
         )
         started = this.started if this else ""
         _write(self._state_dir / _STATE, json.dumps({**asdict(state), "started": started}))
@@ -244,7 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--enforce-iam", action="store_true")
     parser.add_argument("--poll-seconds", type=float, default=Pace.poll_seconds)
-    parser.add_argument("--metric-period-seconds", type=float, default=Pace.metric_period_seconds)
+    parser.add_argument("--minute-seconds", type=float, default=Pace.minute_seconds)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor = Supervisor(
@@ -253,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
         enforce_iam=options.enforce_iam,
         pace=Pace(
             poll_seconds=options.poll_seconds,
-            metric_period_seconds=options.metric_period_seconds,
+            minute_seconds=options.minute_seconds,
         ),
     )
     return supervisor.run()

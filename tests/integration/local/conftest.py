@@ -126,7 +126,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     state_dir = tmp_path_factory.mktemp("aws")
-    pace = Pace(poll_seconds=0.05, metric_period_seconds=0.5)
+    pace = Pace(poll_seconds=0.05, minute_seconds=0.5)
     aws = supervisor.start(state_dir, pace=pace)
     yield Lab(aws, tmp_path_factory.mktemp("functions"), state_dir)
     supervisor.stop(state_dir)
@@ -140,7 +140,7 @@ def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
     def make(**options: Any) -> Lab:
         (tmp_path / "functions").mkdir()
-        pace = Pace(poll_seconds=0.05, metric_period_seconds=0.5)
+        pace = Pace(poll_seconds=0.05, minute_seconds=0.5)
         aws = supervisor.start(tmp_path / "aws", pace=pace, **options)
         return Lab(aws, tmp_path / "functions", tmp_path / "aws")
 

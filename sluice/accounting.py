@@ -20,6 +20,7 @@ from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
+from sluice.alarm_history import alarm_spans
 from sluice.console import progress, result, shown
 from sluice.drain import drain_with_bar, waits_for
 from sluice.stack import Stack
@@ -88,7 +89,14 @@ def conclude(
         bars.update(task, completed=1, note=str(done.verdict.validity))
         task = bars.add_task("report", total=1, note="measuring latency")
         latency = _latency(stack, load, done)
-        facts = read_facts(load, stack=stack.name, tables=done.tables, happenings=happenings)
+        facts = read_facts(
+            load,
+            stack=stack.name,
+            tables=done.tables,
+            happenings=happenings,
+            alarms=alarm_spans(stack, since_ms=_started_ms(load)),
+            alarm_minute_seconds=stack.minute_seconds,
+        )
         evaluation = evaluate(wanted, done.verdict, latency, planned_rate=facts.planned_rate)
         paths = write_report(load, done.verdict, latency, evaluation, facts)
         bars.update(task, completed=1, note=shown(paths.html))
@@ -101,6 +109,11 @@ def conclude(
     result(f"objectives: {evaluation.outcome}")
     result(evaluation.summary())
     return evaluation, paths
+
+
+def _started_ms(load: Path) -> int:
+    """Return when a load began, in ms since the epoch."""
+    return int(json.loads((load / "load.json").read_text(encoding="utf-8"))["started_us"]) // 1_000
 
 
 def _replayed(stack: Stack, lake: Path) -> frozenset[str]:

@@ -25,6 +25,8 @@ class Stack:
     folder: Path
     outputs: dict[str, Any]
     endpoint: str | None
+    minute_seconds: float = 60.0
+    """How long a minute of alarms and schedules takes here: less where time is compressed."""
 
     @property
     def where(self) -> dict[str, Any]:
@@ -87,7 +89,13 @@ def find(home: Path, name: str) -> Stack:
             f"stack {name} is not running; start it with: ./dev sluice up --stack {name}"
         )
     outputs = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
-    return Stack(name=name, folder=folder, outputs=outputs, endpoint=running.endpoint)
+    return Stack(
+        name=name,
+        folder=folder,
+        outputs=outputs,
+        endpoint=running.endpoint,
+        minute_seconds=running.minute_seconds,
+    )
 
 
 def _pulumi_outputs(name: str) -> dict[str, Any]:

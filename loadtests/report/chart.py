@@ -14,7 +14,6 @@ RIGHT: Final = 24
 TOP: Final = 14
 BOTTOM: Final = 34
 _INNER_WIDTH: Final = WIDTH - LEFT - RIGHT
-_INNER_HEIGHT: Final = HEIGHT - TOP - BOTTOM
 
 Points = Sequence[tuple[float, float | None]]
 
@@ -48,6 +47,28 @@ class Tip:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """Where values lie on the drawing: two axes, and the height of the whole."""
+
+    x: Axis
+    y: Axis
+    height: int
+
+    @property
+    def floor(self) -> int:
+        """Return where the axis of x lies."""
+        return self.height - BOTTOM
+
+    def left(self, value: float) -> float:
+        """Return the place of a value of x; one beyond the axis lies at its end."""
+        return LEFT + _INNER_WIDTH * min(max(self.x.place(value), 0), 1)
+
+    def top(self, value: float) -> float:
+        """Return the place of a value of y; one beyond the axis lies at its end."""
+        return TOP + (self.floor - TOP) * (1 - min(max(self.y.place(value), 0), 1))
+
+
 def line_chart(
     series: Sequence[Series],
     *,
@@ -58,19 +79,21 @@ def line_chart(
     marks: Sequence[Mark] = (),
     tips: Sequence[Tip] = (),
     limit: tuple[float, str] | None = None,
+    height: int = HEIGHT,
 ) -> Markup:
     """Return a chart; `limit` is a value of y to hold the lines against, and its name."""
+    plane = Plane(x=x, y=y, height=height)
     return tag(
         "svg",
         tag("title", title),
         tag("desc", description),
-        _grid(x, y),
-        *(_area(each, x, y) for each in series if each.filled),
-        *(_line(each, x, y) for each in series),
-        _limit(limit, y),
-        *(_tip(tip, x) for tip in tips),
-        *(_mark(mark, x) for mark in marks),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        _grid(plane),
+        *(_area(each, plane) for each in series if each.filled),
+        *(_line(each, plane) for each in series),
+        _limit(limit, plane),
+        *(_tip(tip, plane) for tip in tips),
+        *(_mark(mark, plane) for mark in marks),
+        viewBox=f"0 0 {WIDTH} {height}",
         role="img",
         class_="chart",
     )
@@ -122,38 +145,29 @@ def share_bar(parts: Sequence[tuple[str, str, int]], *, title: str) -> Markup:
     )
 
 
-def _left(x: Axis, value: float) -> float:
-    return LEFT + _INNER_WIDTH * min(max(x.place(value), 0), 1)
-
-
-def _top(y: Axis, value: float) -> float:
-    return TOP + _INNER_HEIGHT * (1 - min(max(y.place(value), 0), 1))
-
-
-def _grid(x: Axis, y: Axis) -> Markup:
+def _grid(plane: Plane) -> Markup:
     """Return grid lines and the labels of both axes."""
-    floor = TOP + _INNER_HEIGHT
     rows = (
         join(
             tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{at:.1f}", y2=f"{at:.1f}"),
-            tag("text", y.label(tick), x=LEFT - 8, y=f"{at + 4:.1f}", text_anchor="end"),
+            tag("text", plane.y.label(tick), x=LEFT - 8, y=f"{at + 4:.1f}", text_anchor="end"),
         )
-        for tick in y.ticks
-        for at in [_top(y, tick)]
+        for tick in plane.y.ticks
+        for at in [plane.top(tick)]
     )
     columns = (
         join(
-            tag("line", x1=f"{at:.1f}", x2=f"{at:.1f}", y1=floor, y2=floor + 5),
+            tag("line", x1=f"{at:.1f}", x2=f"{at:.1f}", y1=plane.floor, y2=plane.floor + 5),
             tag(
                 "text",
-                x.label(tick),
+                plane.x.label(tick),
                 x=f"{min(at, WIDTH - RIGHT - 6):.1f}",
-                y=floor + 20,
+                y=plane.floor + 20,
                 text_anchor="middle",
             ),
         )
-        for tick in x.ticks
-        for at in [_left(x, tick)]
+        for tick in plane.x.ticks
+        for at in [plane.left(tick)]
     )
     return tag("g", *rows, *columns, class_="grid")
 
@@ -169,37 +183,37 @@ def _runs(points: Points) -> list[list[tuple[float, float]]]:
     return [run for run in runs if run]
 
 
-def _path(run: Sequence[tuple[float, float]], x: Axis, y: Axis, *, stepped: bool) -> str:
+def _path(run: Sequence[tuple[float, float]], plane: Plane, *, stepped: bool) -> str:
     """Return the path's commands through a stretch of points."""
-    places = [(_left(x, at), _top(y, value)) for at, value in run]
+    places = [(plane.left(at), plane.top(value)) for at, value in run]
     parts = [f"M{places[0][0]:.1f},{places[0][1]:.1f}"]
     for left, top in places[1:]:
         parts.append(f"H{left:.1f}V{top:.1f}" if stepped else f"L{left:.1f},{top:.1f}")
     return "".join(parts)
 
 
-def _line(series: Series, x: Axis, y: Axis) -> Markup:
+def _line(series: Series, plane: Plane) -> Markup:
     """Return the line of a series; a lonely point is a dot."""
     drawn = []
     for run in _runs(series.points):
         if len(run) == 1:
-            left, top = _left(x, run[0][0]), _top(y, run[0][1])
+            left, top = plane.left(run[0][0]), plane.top(run[0][1])
             style = f"dot {series.style}"
             drawn.append(tag("circle", cx=f"{left:.1f}", cy=f"{top:.1f}", r=3, class_=style))
         else:
-            path = _path(run, x, y, stepped=series.stepped)
+            path = _path(run, plane, stepped=series.stepped)
             drawn.append(tag("path", d=path, class_=f"line {series.style}"))
     return join(*drawn)
 
 
-def _area(series: Series, x: Axis, y: Axis) -> Markup:
+def _area(series: Series, plane: Plane) -> Markup:
     """Return the surface under a series."""
-    floor = f"{TOP + _INNER_HEIGHT:.1f}"
     return join(
         *(
             tag(
                 "path",
-                d=f"{_path(run, x, y, stepped=series.stepped)}V{floor}H{_left(x, run[0][0]):.1f}Z",
+                d=_path(run, plane, stepped=series.stepped)
+                + f"V{plane.floor:.1f}H{plane.left(run[0][0]):.1f}Z",
                 class_=f"area {series.style}",
             )
             for run in _runs(series.points)
@@ -208,11 +222,11 @@ def _area(series: Series, x: Axis, y: Axis) -> Markup:
     )
 
 
-def _limit(limit: tuple[float, str] | None, y: Axis) -> Markup | None:
+def _limit(limit: tuple[float, str] | None, plane: Plane) -> Markup | None:
     """Return the line of an objective, if it lies on the chart."""
-    if limit is None or not 0 <= y.place(limit[0]) <= 1:
+    if limit is None or not 0 <= plane.y.place(limit[0]) <= 1:
         return None
-    at = _top(y, limit[0])
+    at = plane.top(limit[0])
     return tag(
         "g",
         tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{at:.1f}", y2=f"{at:.1f}"),
@@ -221,27 +235,27 @@ def _limit(limit: tuple[float, str] | None, y: Axis) -> Markup | None:
     )
 
 
-def _mark(mark: Mark, x: Axis) -> Markup:
+def _mark(mark: Mark, plane: Plane) -> Markup:
     """Return a dashed line with its sign on top, and its text under the pointer."""
-    at = f"{_left(x, mark.x):.1f}"
+    at = f"{plane.left(mark.x):.1f}"
     return tag(
         "g",
-        tag("line", x1=at, x2=at, y1=TOP, y2=TOP + _INNER_HEIGHT),
+        tag("line", x1=at, x2=at, y1=TOP, y2=plane.floor),
         tag("circle", tag("title", mark.text), cx=at, cy=TOP, r=9),
         tag("text", mark.sign, x=at, y=TOP + 4, text_anchor="middle"),
         class_="mark",
     )
 
 
-def _tip(tip: Tip, x: Axis) -> Markup:
+def _tip(tip: Tip, plane: Plane) -> Markup:
     """Return an invisible column that shows its text under the pointer."""
-    left, right = _left(x, tip.first), _left(x, tip.last)
+    left, right = plane.left(tip.first), plane.left(tip.last)
     return tag(
         "rect",
         tag("title", tip.text),
         x=f"{left:.1f}",
         y=TOP,
         width=f"{max(right - left, 1):.1f}",
-        height=_INNER_HEIGHT,
+        height=plane.floor - TOP,
         class_="tip",
     )

@@ -25,10 +25,21 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmSpan:
+    """A time in which an alarm was on, in ms since the epoch; `until_ms` None: it still is."""
+
+    name: str
+    from_ms: int
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a run was. `rate` in events/s, `seconds` as planned, times in ms since the epoch.
 
-    `notes` are further lines (name, value) for the reader, in their order.
+    `alarm_minute_seconds` is how long a minute of the alarms' clock really took: 60 on AWS, less
+    where a local stack compresses it. `notes` are further lines (name, value) for the reader, in
+    their order.
     """
 
     run: str
@@ -43,6 +54,8 @@ class Facts:
     machine: str = ""
     tables: Mapping[str, TableFiles] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
+    alarms: tuple[AlarmSpan, ...] = ()
+    alarm_minute_seconds: float = 60.0
     notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -68,6 +81,8 @@ def read_facts(
     stack: str,
     tables: Mapping[str, TableFiles],
     happenings: tuple[Happening, ...] = (),
+    alarms: tuple[AlarmSpan, ...] = (),
+    alarm_minute_seconds: float = 60.0,
     notes: Mapping[str, str] | None = None,
 ) -> Facts:
     """Return the facts of a load from its `load.json` and what the caller knows besides.
@@ -95,6 +110,8 @@ def read_facts(
         machine=machine(),
         tables=tables,
         happenings=happenings,
+        alarms=alarms,
+        alarm_minute_seconds=alarm_minute_seconds,
         notes=notes or {},
     )
 

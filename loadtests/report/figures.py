@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Final
 
 from loadtests.latency import Latency, Slice
-from loadtests.report.chart import Mark, Series, Tip, legend, line_chart
+from loadtests.report.chart import Series, Tip, legend, line_chart
 from loadtests.report.facts import Facts
+from loadtests.report.marks import marks_of
 from loadtests.report.markup import Markup, tag
 from loadtests.report.scales import (
     count_text,
@@ -40,7 +41,7 @@ def throughput(latency: Latency, facts: Facts) -> Markup:
         y=linear(0, max(highest, 1), label=count_text),
         title="Throughput over time",
         description="Events a second: intended, acknowledged by the stream, readable in the lake.",
-        marks=_marks(latency, facts),
+        marks=marks_of(latency, facts),
         tips=_tips(
             latency,
             lambda s: (
@@ -51,7 +52,7 @@ def throughput(latency: Latency, facts: Facts) -> Markup:
         ),
     )
     note = "Events a second. A commit makes a whole batch readable at once, hence the peaks."
-    return _figure(drawn, note, legend(series), _happenings(latency, facts))
+    return _figure(drawn, note, legend(series))
 
 
 def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | None) -> Markup:
@@ -72,7 +73,7 @@ def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | Non
         y=logarithmic(min(values, default=1), highest, label=ms_text),
         title="Latency over time",
         description="From the intended send until the row is readable, by the time of the send.",
-        marks=_marks(latency, facts),
+        marks=marks_of(latency, facts),
         limit=(p99_ms_max, f"objective for p99: {ms_text(p99_ms_max)}") if p99_ms_max else None,
         tips=_tips(
             latency,
@@ -85,7 +86,7 @@ def latency_over_time(latency: Latency, facts: Facts, *, p99_ms_max: float | Non
         ),
     )
     note = "By the moment at which an event was meant to leave, so a stalled sender shows as well."
-    return _figure(drawn, note, legend(series), _happenings(latency, facts))
+    return _figure(drawn, note, legend(series))
 
 
 def percentiles(latency: Latency) -> Markup:
@@ -114,10 +115,8 @@ def percentiles(latency: Latency) -> Markup:
     return _figure(drawn, note)
 
 
-def _figure(
-    drawn: Markup, note: str, key: Markup | None = None, happenings: Markup | None = None
-) -> Markup:
-    return tag("figure", key, drawn, tag("figcaption", happenings, note))
+def _figure(drawn: Markup, note: str, key: Markup | None = None) -> Markup:
+    return tag("figure", key, drawn, tag("figcaption", note))
 
 
 def _seconds(latency: Latency, slices: int) -> float:
@@ -153,26 +152,6 @@ def _curve(
             for each in slices
         ],
     )
-
-
-def _marks(latency: Latency, facts: Facts) -> list[Mark]:
-    """Return what happened during the run, in seconds after its first slice."""
-    if not latency.slices:
-        return []
-    first_ms = latency.slices[0].start_ms
-    return [
-        Mark(x=(each.at_ms - first_ms) / 1_000, sign=str(number), text=each.text)
-        for number, each in enumerate(facts.happenings, start=1)
-    ]
-
-
-def _happenings(latency: Latency, facts: Facts) -> Markup | None:
-    """Return what the signs on the time line stand for."""
-    marks = _marks(latency, facts)
-    if not marks:
-        return None
-    said = (tag("li", f"{duration_text(max(mark.x, 0))}: {mark.text}") for mark in marks)
-    return tag("ol", *said, class_="happenings")
 
 
 def _tips(latency: Latency, text: Callable[[Slice], str]) -> list[Tip]:

@@ -8,6 +8,7 @@ from loadtests.objectives import Evaluation
 from loadtests.report import figures, sections
 from loadtests.report.facts import Facts
 from loadtests.report.markup import Markup, join, tag
+from loadtests.report.timeline import timeline
 from pipeline.audit.verdict import Verdict
 
 _STYLE: Final = Path(__file__).with_name("report.css")
@@ -78,6 +79,7 @@ def _charts(latency: Latency | None, evaluation: Evaluation, facts: Facts) -> Ma
     wanted = (each.wanted for each in evaluation.judged if each.name == "latency p99")
     over_time = figures.latency_over_time(latency, facts, p99_ms_max=next(wanted, None))
     return join(
+        _card("Time line", None, line) if (line := timeline(latency, facts)) else None,
         _card("Throughput", None, figures.throughput(latency, facts)),
         _card("Latency over time", None, over_time),
         _card(

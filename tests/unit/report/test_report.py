@@ -116,9 +116,9 @@ def test_every_chart_has_a_name_for_those_who_do_not_see_it(
     paths = write_report(tmp_path, valid, latency, judge(valid, latency), facts)
     html = paths.html.read_text(encoding="utf-8")
     charts = re.findall(r"<svg[^>]*>", html)
-    assert len(charts) == 4
+    assert len(charts) == 6
     assert all('role="img"' in chart for chart in charts)
-    assert len(re.findall(r"<svg[^>]*><title>[^<]+</title>", html)) == 4
+    assert len(re.findall(r"<svg[^>]*><title>[^<]+</title>", html)) == 6
 
 
 def test_the_document_for_machines_holds_the_same(

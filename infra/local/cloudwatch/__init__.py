@@ -1,4 +1,4 @@
-"""CloudWatch in the emulator's process: platform metrics, metrics from logs, alarms by AWS's rules."""
+"""CloudWatch in the emulator's process: metrics of platform and logs, alarms by AWS's rules."""
 
 
 def install(*, minute_seconds: float) -> None:

@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from loadtests import run
 from loadtests.plan import Plan
 from loadtests.progress import Progress
+from loadtests.shapes import ShapeName
 from pipeline.errors import SluiceError
 
 _LOCAL_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -19,7 +20,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--outputs", type=Path, required=True, help="JSON of the stack's outputs")
     parser.add_argument("--load-dir", type=Path, required=True, help="a new folder for the load")
     parser.add_argument("--run", required=True, help="names the load; every id starts with it")
-    parser.add_argument("--shape", choices=("steady", "ramp"), default="steady")
+    parser.add_argument("--shape", choices=get_args(ShapeName), default="steady")
     parser.add_argument("--rate", type=float, required=True, help="events/s of all producers")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--duration", type=float, help="seconds")

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from loadtests.shapes import Shape, ShapeName, seconds_for, shape_of
+from loadtests.shapes import SPIKE_TIMES, Shape, ShapeName, seconds_for, shape_of
 from pipeline.errors import UserError
 from pipeline.producer.settings import ProducerSettings
 
@@ -52,7 +52,9 @@ class Plan(BaseModel):
     where: dict[str, Any] = Field(default_factory=dict)
     shape: ShapeName = "steady"
     rate: float = Field(gt=0, le=10_000_000)
-    """Events/s of all producers together; of a ramp, at its end."""
+    """Events/s of all producers together, as `loadtests.shapes.shape_of` takes it."""
+    spike_times: float = Field(default=SPIKE_TIMES, gt=1, le=1_000)
+    """How many times the rate a spike reaches; other shapes have none."""
     seconds: float = Field(gt=0)
     producers: int = Field(default=1, ge=1, le=64)
     web_users: int = Field(default=0, ge=0, le=10_000)
@@ -78,7 +80,9 @@ class Plan(BaseModel):
         if events is not None:
             if events < 1:
                 raise UserError("a load has at least one event")
-            exact = seconds_for(plan.shape, rate=plan.rate, events=events)
+            exact = seconds_for(
+                plan.shape, rate=plan.rate, events=events, spike_times=plan.spike_times
+            )
             plan = plan.model_copy(update={"seconds": exact})
         if plan.poison >= plan.parts[0].sources[0].events:
             raise UserError(f"{plan.poison} poison events do not fit into {plan.events} events")
@@ -96,7 +100,14 @@ class Plan(BaseModel):
     @property
     def whole(self) -> Shape:
         """Return the shape of all producers together."""
-        return shape_of(self.shape, rate=self.rate, seconds=self.seconds)
+        return shape_of(
+            self.shape, rate=self.rate, seconds=self.seconds, spike_times=self.spike_times
+        )
+
+    @property
+    def shape_in_words(self) -> str:
+        """Return the shape as a report names it."""
+        return f"spike to {self.spike_times:g} times" if self.shape == "spike" else self.shape
 
     @property
     def events(self) -> int:

@@ -139,7 +139,7 @@ class Load:
         note = {
             "run": self.plan.run,
             "stream": self.plan.stream_name,
-            "shape": self.plan.shape,
+            "shape": self.plan.shape_in_words,
             "rate": self.plan.rate,
             "seconds": self.plan.seconds,
             "events": self.plan.events,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import rich_click as click
 from rich.progress import Progress as Bars
@@ -11,6 +11,7 @@ from rich.progress import Progress as Bars
 from loadtests import run as loads
 from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
+from loadtests.shapes import SPIKE_TIMES, ShapeName
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.console import progress, say, shown
@@ -19,6 +20,11 @@ from sluice.stack import Stack
 
 LIVE_SECONDS: Final = 0.25
 DURATION_SECONDS: Final = 30.0
+SHAPE_HELP: Final = (
+    "The rate over time: steady; ramp, up to it; spike, many times it in the middle for a tenth of "
+    "the time; soak, a slow wave about it."
+)
+SPIKE_HELP: Final = "How many times the rate a spike reaches."
 
 
 def new_run() -> str:
@@ -75,7 +81,8 @@ def send(
 @click.option("--rate", type=float, default=2_000, show_default=True, help="Events a second.")
 @click.option("--duration", type=float, help=f"Seconds; {DURATION_SECONDS:.0f} unless --events.")
 @click.option("--events", type=int, help="Number of events, instead of --duration.")
-@click.option("--shape", type=click.Choice(["steady", "ramp"]), default="steady")
+@click.option("--shape", type=click.Choice(get_args(ShapeName)), default="steady", help=SHAPE_HELP)
+@click.option("--spike-times", type=float, default=SPIKE_TIMES, show_default=True, help=SPIKE_HELP)
 @click.option("--producers", type=int, default=1, show_default=True, help="Producer processes.")
 @click.option("--web-users", type=int, default=10, show_default=True, help="Locust web users.")
 @click.option("--poison", type=int, default=0, show_default=True, help="Events that break a rule.")

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.launcher", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--gateway-port", type=int, help="what it tells functions; --port if not")
     parser.add_argument("--data", type=Path, required=True, help="folder of this emulator alone")
     parser.add_argument("--enforce-iam", action="store_true", help="refuse what IAM does not allow")
     parser.add_argument(
@@ -50,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.parent is not None:
         lifeline.follow(options.parent)
     (options.data / LISTENING).touch()
-    configure(port=options.port, data=options.data, enforce_iam=options.enforce_iam)
+    gateway_port = options.gateway_port or options.port
+    configure(port=gateway_port, data=options.data, enforce_iam=options.enforce_iam)
     asyncio.run(_serve(listener, minute_seconds=options.minute_seconds))
     return 0
 
@@ -98,7 +100,8 @@ def listen(port: int) -> socket.socket:
 def configure(*, port: int, data: Path, enforce_iam: bool) -> None:
     """Set what ministack reads from its environment, which its function workers inherit.
 
-    Only here, because ministack reads it when it is imported. The caller's AWS settings are
+    `port` is where functions and clients find it, which may be a proxy's. It is set here, because
+    ministack reads it when it is imported. The caller's AWS settings are
     dropped, so that no function reaches an account of its user.
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -36,7 +36,7 @@ def state_dir(tmp_path: Path) -> Iterator[Path]:
 
 
 def family(aws: supervisor.LocalAws) -> list[Process]:
-    pids = [aws.pid, aws.emulator_pid, aws.mapping_pid, *aws.worker_pids()]
+    pids = [aws.pid, aws.front_pid, aws.emulator_pid, aws.mapping_pid, *aws.worker_pids()]
     found = [process for pid in pids if (process := processes.find(pid))]
     assert len(found) == len(pids)
     return found
@@ -83,7 +83,7 @@ def test_nothing_survives_the_death_of_the_supervisor_not_even_a_worker_at_work(
     lab.put("stubborn", "one")
     lab.wait_for(lambda: lab.invocations("stubborn"))
     members = family(lab.aws)
-    assert len(members) == 4
+    assert len(members) == 5
     os.kill(lab.aws.pid, signal.SIGKILL)
     lab.wait_for(lambda: not any(processes.alive(member) for member in members))
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from infra.local.provider.errors import ProviderError
-from infra.local.provider.interpreter import Made, Provider, Unfinished
+from infra.local.provider.interpreter import Provider
+from infra.local.provider.made import Made, Unfinished
 from infra.local.state import Resource, State
 
 

@@ -1,39 +1,15 @@
 """The one interpreter that carries out every resource type's data against the embedded AWS."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from infra.local.provider.calls import Caller, code
 from infra.local.provider.errors import ProviderError, UnknownProperty, UnknownResource
+from infra.local.provider.made import Change, Made, Unfinished
 from infra.local.provider.resource_type import Call, Invoke, ResourceType, Update
 from infra.local.provider.template import ABSENT, Scope, render
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A resource as it stands now: its physical id and the outputs that were read back."""
-
-    id: str
-    outputs: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unfinished:
-    """What is known of a creation that was interrupted: its id, or "" if no answer came."""
-
-    id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What differs between old and new inputs, and which of it needs a new resource."""
-
-    properties: tuple[str, ...]
-    replaces: tuple[str, ...]
-    delete_first: bool
 
 
 class Provider:
@@ -53,10 +29,13 @@ class Provider:
         self._region = region
         self._caller = Caller(endpoint=endpoint, region=region)
 
-    def check(self, token: str, name: str, inputs: Mapping[str, Any]) -> None:
+    def check(
+        self, token: str, name: str, inputs: Mapping[str, Any], *, complete: bool = True
+    ) -> None:
         """Refuse what cannot be made, before anything is.
 
-        Raises UnknownResource, UnknownProperty or InvalidParameter.
+        Of inputs that are not `complete` (a preview knows no physical id yet) only the names are
+        checked. Raises UnknownResource, UnknownProperty or InvalidParameter.
         """
         resource_type = self._type(token)
         unknown = sorted(set(inputs) - resource_type.properties)
@@ -66,7 +45,8 @@ class Provider:
                 f"{'y' if len(unknown) == 1 else 'ies'} {', '.join(unknown)}; "
                 "add it to the type's data in infra/local/provider"
             )
-        self._caller.parameters(resource_type.service, resource_type.create, inputs, name)
+        if complete:
+            self._caller.parameters(resource_type.service, resource_type.create, inputs, name)
 
     def replacing_properties(self, token: str) -> frozenset[str]:
         """Return the inputs of which a change needs a new resource."""
@@ -122,19 +102,41 @@ class Provider:
 
     def exists(self, token: str, name: str, inputs: Mapping[str, Any], made: Made) -> bool | None:
         """Return whether a resource is still there; None for a type that cannot be read."""
-        resource_type = self._type(token)
-        if not resource_type.read:
+        if not self._type(token).read:
             return None
-        scope: dict[str, Any] = {**inputs, "out": made.outputs, "id": made.id}
+        return self.inspect(token, name, inputs, made) is not None
+
+    def inspect(
+        self, token: str, name: str, inputs: Mapping[str, Any], made: Made
+    ) -> tuple[dict[str, Any], Made] | None:
+        """Return inputs and outputs of a resource as the service tells them; None if it is gone.
+
+        Of the inputs only those that the type's data can read back may differ from what was given.
+        """
+        resource_type = self._type(token)
+        scope: dict[str, Any] = {
+            **inputs,
+            "out": made.outputs,
+            "id": made.id,
+            "region": self._region,
+        }
         try:
             self._read(resource_type, scope, name)
         except ClientError as error:
             if code(error) in resource_type.gone:
-                return False
+                return None
             raise
         # A read that lists answers with an empty list.
-        arn = resource_type.outputs.get("arn", "$id")
-        return render(arn, scope) is not ABSENT
+        if resource_type.read and render(resource_type.outputs.get("arn", "$id"), scope) is ABSENT:
+            return None
+        told = {key: render(template, scope) for key, template in resource_type.told.items()}
+        found = {key: value for key, value in told.items() if value is not ABSENT}
+        outputs = {**made.outputs, **_outputs(resource_type, scope)}
+        return {**inputs, **found}, Made(id=made.id, outputs=outputs)
+
+    def named(self, token: str, identifier: str) -> dict[str, Any]:
+        """Return the inputs that a physical id tells: what an import begins with."""
+        return dict.fromkeys(self._type(token).identity[:1], identifier)
 
     def update(
         self,

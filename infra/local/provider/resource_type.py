@@ -51,7 +51,7 @@ class ResourceType:
     are, the old one goes first. `exists` and `gone` are the error codes by which the service says
     so; `find` is the call that finds what an interrupted creation may have left, and `found` where
     it stands in the answer, which then takes the place of `$create`. Of `ignored` inputs a change
-    calls nothing.
+    calls nothing. `told` is how inputs are read back, so that a refresh sees drift.
     """
 
     token: str
@@ -64,6 +64,7 @@ class ResourceType:
     ignored: tuple[str, ...] = ()
     read: tuple[Call, ...] = ()
     outputs: Mapping[str, Template] = field(default_factory=dict)
+    told: Mapping[str, Template] = field(default_factory=dict)
     delete: tuple[Call, ...] = ()
     prepare_delete: Callable[[Any, Scope], None] | None = None
     find: Call | None = None

@@ -12,7 +12,8 @@ import yaml
 
 from infra.local.deploy import run_program
 from infra.local.provider.catalogue import INVOKES, TYPES
-from infra.local.provider.interpreter import Made, Provider
+from infra.local.provider.interpreter import Provider
+from infra.local.provider.made import Made
 from infra.local.provider.template import ABSENT, render
 from infra.local.stack import LocalStack
 from infra.local.state import Resource, State

@@ -14,7 +14,8 @@ from infra.local import deploy
 from infra.local.monitor import LocalMonitor
 from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.errors import ProviderError
-from infra.local.provider.interpreter import Made, Provider
+from infra.local.provider.interpreter import Provider
+from infra.local.provider.made import Made
 from infra.local.stack import LocalStack
 from infra.local.state import Resource, State
 from pipeline.errors import UserError

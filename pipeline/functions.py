@@ -1,12 +1,15 @@
 """What the deployed functions do: settings and clients in, one verb of the worker, metrics out."""
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final
 
 from pipeline import metrics
+from pipeline.canary import with_canaries
 from pipeline.core.batch import Batch, Limits, LostRange
 from pipeline.core.catalog import Catalog
 from pipeline.core.dedupe import SeenIds
@@ -16,11 +19,13 @@ from pipeline.core.result import Attempt, CoreResult
 from pipeline.domain import catalog
 from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import Environment, function_environment
-from pipeline.errors import BrokenInvariant
+from pipeline.errors import BrokenInvariant, Refused
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Core, Seen
 from pipeline.ledger.settings import ProtocolSettings
 from pipeline.ledger.state import TakeOutcome
+from pipeline.meter import Meter
+from pipeline.metrics import Metric, MetricLog, Value
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
@@ -42,7 +47,7 @@ def worker_for(environment: Environment) -> Worker:
             settings.stream,
             Discards(environment.s3, settings.lake_bucket),
         ),
-        core=core_for(catalog(), Limits()),
+        core=core_for(with_canaries(catalog()), Limits()),
         settings=ProtocolSettings(
             window_ms=settings.window_seconds * SECOND_MS,
             run_ms_max=settings.run_seconds_max * SECOND_MS,
@@ -78,11 +83,21 @@ def process_stream(event: Mapping[str, Any], remaining_ms: RemainingMs) -> dict[
     The answer is a partial batch response (Lambda guide, "services-kinesis-batchfailure").
     Raises whatever the take raises: Lambda then delivers the batch again.
     """
-    environment, worker = _function()
-    started_ms = environment.clock_ms()
+    process = _process()
+    clock_ms = process.environment.clock_ms
+    started_ms = clock_ms()
+    cold = next(process.runs) == 0
     shard, records = records_by_shard(event)
-    outcome = worker.take(shard, records, deadline_ms=started_ms + remaining_ms())
-    _report([outcome], environment, duration_ms=environment.clock_ms() - started_ms)
+    with _metered(process.environment) as run:
+        run.properties["shards"] = [shard]
+        run.more[metrics.COLD_STARTS] = int(cold)
+        try:
+            outcome = process.worker.take(
+                shard, records, deadline_ms=started_ms + remaining_ms(), watch=run.meter.saw
+            )
+        finally:
+            run.more[metrics.BATCH_MS] = clock_ms() - started_ms
+        run.took(outcome)
     if outcome.first_uncommitted is None:
         return {"batchItemFailures": []}
     return {"batchItemFailures": [{"itemIdentifier": str(outcome.first_uncommitted)}]}
@@ -90,43 +105,66 @@ def process_stream(event: Mapping[str, Any], remaining_ms: RemainingMs) -> dict[
 
 def sweep_ledger(remaining_ms: RemainingMs) -> dict[str, Any]:
     """Finish on every shard what no batch will finish; answer what was left alone and why (T5)."""
-    environment, worker = _function()
-    started_ms = environment.clock_ms()
-    outcomes = worker.sweep(deadline_ms=started_ms + remaining_ms())
-    _report(outcomes, environment, duration_ms=environment.clock_ms() - started_ms)
+    process = _process()
+    deadline_ms = process.environment.clock_ms() + remaining_ms()
+    with _metered(process.environment) as run:
+        outcomes = process.worker.sweep(deadline_ms=deadline_ms, watch=run.meter.saw)
+        run.properties["shards"] = [outcome.shard for outcome in outcomes]
+        for outcome in outcomes:
+            run.took(outcome)
     return {
         "swept": len(outcomes),
         "waiting": {o.shard: o.waits_for for o in outcomes if o.waits_for},
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What a function's process keeps from run to run; `runs` counts them from 0."""
+
+    environment: Environment
+    worker: Worker
+    runs: Iterator[int] = field(default_factory=count)
+
+
 @lru_cache(maxsize=1)
-def _function() -> tuple[Environment, Worker]:
-    """Return this process's environment and its worker, warm from run to run."""
+def _process() -> Process:
+    """Return this process's environment and its worker, made by its first run."""
     environment = function_environment()
-    return environment, worker_for(environment)
+    return Process(environment=environment, worker=worker_for(environment))
 
 
-def _report(outcomes: Sequence[TakeOutcome], environment: Environment, *, duration_ms: int) -> None:
-    """Write one line of embedded metrics for what these takes committed."""
-    counts = [outcome.counts for outcome in outcomes]
-    reasons: Counter[str] = Counter()
-    for each in counts:
-        reasons.update(each.quarantined_by_reason)
-    line = metrics.embedded(
-        {
-            metrics.RECORDS: sum(c.records for c in counts),
-            metrics.RECEIVED: sum(c.received for c in counts),
-            metrics.STORED: sum(c.stored for c in counts),
-            metrics.DUPLICATES: sum(c.duplicates for c in counts),
-            metrics.QUARANTINED: sum(c.quarantined for c in counts),
-            metrics.BATCH_MS: duration_ms,
-            metrics.LOST: sum(outcome.lost for outcome in outcomes),
-            metrics.MASKED: sum(outcome.masked for outcome in outcomes),
-        },
+def metric_log(environment: Environment) -> MetricLog:
+    """Return where this function's metrics go: the log that Lambda ships to CloudWatch."""
+    return MetricLog(
         namespace=environment.settings.metrics_namespace,
-        dimensions={metrics.STREAM_DIMENSION: environment.settings.stream},
-        timestamp_ms=environment.clock_ms(),
-        properties={"shards": [o.shard for o in outcomes], "quarantined_by_reason": reasons},
+        stream=environment.settings.stream,
+        clock_ms=environment.clock_ms,
+        log=sys.stdout,
     )
-    metrics.emit(line, sys.stdout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What one run's metrics are made of."""
+
+    meter: Meter = field(default_factory=Meter)
+    more: dict[Metric, Value] = field(default_factory=dict)
+    properties: dict[str, object] = field(default_factory=dict)
+
+    def took(self, outcome: TakeOutcome) -> None:
+        """Count what only a take's outcome tells: the tails of shards that left the stream."""
+        self.meter.lost_ends += outcome.lost_ends
+
+
+@contextmanager
+def _metered(environment: Environment) -> Iterator[_Run]:
+    """Write a run's metrics when it ends, also when it raises: what was published stays counted."""
+    run = _Run()
+    try:
+        yield run
+    except Refused:
+        run.meter.conflicts += 1
+        raise
+    finally:
+        run.meter.write(metric_log(environment), more=run.more, properties=run.properties)

@@ -9,10 +9,13 @@ ENV_LAKE_BUCKET: Final = "SLUICE_LAKE_BUCKET"
 ENV_WINDOW_SECONDS: Final = "SLUICE_WINDOW_SECONDS"
 ENV_RUN_SECONDS_MAX: Final = "SLUICE_RUN_SECONDS_MAX"
 ENV_METRICS_NAMESPACE: Final = "SLUICE_METRICS_NAMESPACE"
+ENV_CANARY_SECONDS_MAX: Final = "SLUICE_CANARY_SECONDS_MAX"
 
 # Prefixes of the one lake bucket.
 LAKE_PREFIX: Final = "lake/"
 QUARANTINE_TABLE: Final = "quarantine"
+CANARY_TABLE: Final = "canaries"
+"""The pipeline's own events, one a minute: no figure about the user's events counts them."""
 STAGING_PREFIX: Final = "staging/"
 IDS_PREFIX: Final = "ids/"
 JOURNAL_PREFIX: Final = "journal/"
@@ -24,7 +27,12 @@ METRICS_NAMESPACE: Final = "Sluice"
 
 def final_key(*, table: str, date: str, hour: int, shard: str, first: int) -> str:
     """Return the visible key of a table's file: `date` is YYYY-MM-DD and `hour` 0 to 23, UTC."""
-    return f"{LAKE_PREFIX}{table}/dt={date}/hour={hour:02d}/{shard}-{first}.parquet"
+    return f"{hour_prefix(table=table, date=date, hour=hour)}{shard}-{first}.parquet"
+
+
+def hour_prefix(*, table: str, date: str, hour: int) -> str:
+    """Return the prefix of a table's files of one hour, UTC."""
+    return f"{LAKE_PREFIX}{table}/dt={date}/hour={hour:02d}/"
 
 
 def staged_prefix(*, shard: str, first: int, token: str) -> str:

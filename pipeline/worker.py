@@ -17,6 +17,9 @@ from pipeline.ledger.steps import Effect, Steps, run
 
 T = TypeVar("T")
 
+Watch = Callable[[Effect[object], object], None]
+"""Sees each effect that succeeded, and its answer (`pipeline.meter.Meter.saw`)."""
+
 THREADS: Final = 16
 """Puts and gets at once: as many as a commit has partitions."""
 
@@ -52,10 +55,18 @@ class Worker:
         self._clock_ms = clock_ms
         self._warm: dict[ShardId, WarmSet] = {}
 
-    def take(self, shard: ShardId, records: Sequence[Record], *, deadline_ms: int) -> TakeOutcome:
+    def take(
+        self,
+        shard: ShardId,
+        records: Sequence[Record],
+        *,
+        deadline_ms: int,
+        watch: Watch = lambda _, __: None,
+    ) -> TakeOutcome:
         """Commit and publish a batch of contiguous records, or what the time until then allows.
 
-        Raises what `pipeline.ledger.protocol.take` raises: the batch is then to come again.
+        `watch` sees each effect that succeeded, those of a take that raises later too. Raises what
+        `pipeline.ledger.protocol.take` raises: the batch is then to come again.
         """
         work = Take(
             shard=shard,
@@ -63,9 +74,11 @@ class Worker:
             deadline_ms=deadline_ms,
             until_ms=self._clock_ms(),
         )
-        return self._run(take(work, self._settings), deadline_ms=deadline_ms)
+        return self._run(take(work, self._settings), deadline_ms=deadline_ms, watch=watch)
 
-    def sweep(self, *, deadline_ms: int) -> tuple[TakeOutcome, ...]:
+    def sweep(
+        self, *, deadline_ms: int, watch: Watch = lambda _, __: None
+    ) -> tuple[TakeOutcome, ...]:
         """Finish on every shard what no batch will finish, as far as the time allows (T5).
 
         A shard in trouble does not keep the others from being swept. Raises the first trouble, a
@@ -83,14 +96,14 @@ class Worker:
                     if shard in listed
                     else retire(shard)
                 )
-                outcomes.append(self._run(steps, deadline_ms=deadline_ms))
+                outcomes.append(self._run(steps, deadline_ms=deadline_ms, watch=watch))
             except (OperatingError, BrokenInvariant) as trouble:
                 troubles.append(trouble)
         if troubles:
             raise min(troubles, key=lambda trouble: isinstance(trouble, OperatingError))
         return tuple(outcomes)
 
-    def _run(self, steps: Steps[T], *, deadline_ms: int) -> T:
+    def _run(self, steps: Steps[T], *, deadline_ms: int, watch: Watch) -> T:
         """Drive a verb; near the deadline only what ends an attempt with a word is still done.
 
         A run that its platform kills in the middle of a stalled call would look like poison.
@@ -101,7 +114,7 @@ class Worker:
             if not isinstance(effect, CLOSING_EFFECTS) and self._clock_ms() >= last_ms:
                 raise OperatingError(f"no time left for {type(effect).__name__}")
 
-        return run(steps, self, before=in_time)
+        return run(steps, self, before=in_time, after=watch)
 
     def restore(self) -> tuple[ShardId, ...]:
         """Bring a ledger that was restored from a backup up to the journal; return its shards.

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipeline.core.contract import Contract
 from pipeline.core.faults import check_contracts
+from pipeline.core.result import Measured
 from pipeline.errors import UserError
 
 
@@ -22,9 +23,20 @@ class Enricher(Protocol):
         ...
 
 
+class Measure(Protocol):
+    """Sums a table's stored events up in business metrics; pure, and quick: it is on the path."""
+
+    def __call__(self, events: pa.Table) -> tuple[Measured, ...]:
+        """Return the metrics of one commit's events, at least one; none of the columns is chunked.
+
+        An exception stops the shard as the enricher's would.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Contracts by table, and their enrichers; a contract with enriched columns needs one.
+    """Contracts by table, their enrichers and measures; one with enriched columns needs the former.
 
     Raises:
         UserError: a contract is wrong; the message names it, the fault and the remedy.
@@ -32,6 +44,7 @@ class Catalog:
 
     contracts: tuple[Contract, ...]
     enrichers: Mapping[str, Enricher] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.contracts:
@@ -43,6 +56,16 @@ class Catalog:
                     f"contract {contract.table!r}: `enriched` fields and an enricher go together; "
                     "give the catalog both or neither"
                 )
+
+        for table in sorted(self.measures.keys() - {each.table for each in self.contracts}):
+            raise UserError(
+                f"there is a measure of {table!r}, but no contract; remove it or add one"
+            )
+
+    def measured(self, table: str, events: pa.Table) -> tuple[Measured, ...]:
+        """Return the business metrics of one commit's events of a table."""
+        measure = self.measures.get(table)
+        return measure(events) if measure is not None else ()
 
     def contract(self, table: str) -> Contract | None:
         """Return the contract of `table`, if there is one."""

@@ -18,7 +18,7 @@ from pipeline.core.intake import take_in
 from pipeline.core.lines import Lines
 from pipeline.core.partition import arrange
 from pipeline.core.quarantine import quarantine_partitions, quarantine_rows
-from pipeline.core.result import Attempt, CoreResult, Counts
+from pipeline.core.result import Attempt, CoreResult, Counts, Measured
 from pipeline.core.runs import encode_ids
 from pipeline.core.taken import Taken
 from pipeline.core.verdicts import Verdict, judge
@@ -63,10 +63,12 @@ def _commit(taken: Taken, *, attempt: Attempt, seen: SeenIds, catalog: Catalog) 
     verdict = np.zeros(len(lines), dtype=np.int8)
     verdict[identified.line] = verdicts
     partitions: list[Partition] = []
+    measured: list[Measured] = []
     for events in decoded.events:
         new = cut.select(events, np.flatnonzero(verdict[events.line] == Verdict.NEW))
         if len(new.line):
             partitions += arrange(new, lines, batch=taken.batch, catalog=catalog)
+            measured += catalog.measured(new.contract.table, new.rows)
     stored = sum(partition.rows.num_rows for partition in partitions)
     rows = quarantine_rows(taken, lost=lost, verdict=verdict)
     partitions += quarantine_partitions(rows, shard=attempt.shard)
@@ -88,4 +90,5 @@ def _commit(taken: Taken, *, attempt: Attempt, seen: SeenIds, catalog: Catalog) 
         ids=encode_ids(identified.learned(verdicts)),
         counts=counts,
         arrival_ms_max=taken.arrival_ms_max,
+        measured=tuple(measured),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.records import Position, ShardId
+from pipeline.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,20 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a business metric says of a commit's stored events, under `dimensions` of its own.
+
+    `times_ms` (since the epoch) count by their age when the commit's files become visible; they
+    stand in the place of `values`.
+    """
+
+    metric: Metric
+    values: tuple[float, ...] = ()
+    times_ms: tuple[int, ...] = ()
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoreResult:
     """The whole effect of a range.
 
@@ -52,3 +67,4 @@ class CoreResult:
     ids: bytes
     counts: Counts
     arrival_ms_max: int
+    measured: tuple[Measured, ...] = ()

@@ -1,4 +1,4 @@
-"""What a user replaces: the contracts of their events and the dimensions to enrich them from."""
+"""What a user replaces: contracts of events, dimensions to enrich from, metrics of the business."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @cache
 def catalog() -> "Catalog":
-    """Return the contracts and their enrichers, checked and loaded once a process.
+    """Return the contracts, their enrichers and measures, checked and loaded once a process.
 
     Raises:
         UserError: a contract is wrong.
@@ -18,8 +18,10 @@ def catalog() -> "Catalog":
     from pipeline.core.catalog import Catalog
     from pipeline.domain.contracts import ACTIONS, CONTRACTS, DEPARTURES
     from pipeline.domain.enrichment import enrich_actions, enrich_departures
+    from pipeline.domain.measures import measure_departures
 
     return Catalog(
         contracts=CONTRACTS,
         enrichers={DEPARTURES.table: enrich_departures, ACTIONS.table: enrich_actions},
+        measures={DEPARTURES.table: measure_departures},
     )

@@ -87,6 +87,7 @@ DEPARTURES: Final = Contract(
     ),
 )
 
+AIRPORT_DIMENSION: Final = "Airport"
 DEPARTURE_TO_QUERYABLE_MS: Final = Metric(
     name="DepartureToQueryable",
     unit="Milliseconds",
@@ -96,9 +97,9 @@ DEPARTURE_TO_QUERYABLE_MS: Final = Metric(
 DEPARTURE_DELAY: Final = Metric(
     name="DepartureDelay",
     unit="Seconds",
-    meaning="Mean delay of a commit's departures, also by airport, small ones as `other`.",
+    meaning="Mean delay of a commit's departures, also by airport of origin.",
     origin="domain",
-    dimensions=(BY_STREAM, (STREAM_DIMENSION, "Airport")),
+    dimensions=(BY_STREAM, (STREAM_DIMENSION, AIRPORT_DIMENSION)),
 )
 MEASURES: Final = (DEPARTURE_TO_QUERYABLE_MS, DEPARTURE_DELAY)
 """Business metrics of the contracts; `pipeline.domain.measures` computes them."""

@@ -51,6 +51,7 @@ class Progress:
             commits=tuple(one.commit.ref for one in self.made),
             masked=sum(one.masked for one in self.made),
             lost=sum(one.lost for one in self.made) + self.lost_ends,
+            lost_ends=self.lost_ends,
             published_ms=self.made[-1].published_ms if self.made else None,
         )
 

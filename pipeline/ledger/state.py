@@ -146,8 +146,9 @@ class TakeOutcome:
 
     `first_uncommitted` is where to go on, None when all of it is committed (I5). `waits_for` says
     why a sweep left the shard alone.
-    `masked` counts records that went to quarantine undecoded, `lost` ranges recorded as lost, and
-    `commits` are those that this take made and published.
+    `masked` counts records that went to quarantine undecoded, `lost` ranges that are gone, of them
+    `lost_ends` tails of parents that left the stream. `commits` are those that this take made and
+    published.
     """
 
     shard: ShardId
@@ -157,6 +158,7 @@ class TakeOutcome:
     commits: tuple[CommitRef, ...] = ()
     masked: int = 0
     lost: int = 0
+    lost_ends: int = 0
     published_ms: int | None = None
     waits_for: str | None = None
 

@@ -32,11 +32,16 @@ def ask(effect: Effect[T]) -> Steps[T]:
 
 
 def run(
-    steps: Steps[T], world: World, *, before: Callable[[Effect[object]], None] = lambda _: None
+    steps: Steps[T],
+    world: World,
+    *,
+    before: Callable[[Effect[object]], None] = lambda _: None,
+    after: Callable[[Effect[object], object], None] = lambda _, __: None,
 ) -> T:
     """Drive a verb to its end: each effect is performed, its answer or error is handed back.
 
-    `before` sees each effect first; what it raises is handed back in the effect's place.
+    `before` sees each effect first; what it raises is handed back in the effect's place. `after`
+    sees each that succeeded with its answer, and must not raise.
     """
     try:
         effect = next(steps)
@@ -47,6 +52,7 @@ def run(
             except Exception as error:
                 effect = steps.throw(error)
             else:
+                after(effect, answer)
                 effect = steps.send(answer)
     except StopIteration as end:
         return cast("T", end.value)

@@ -24,10 +24,10 @@ MINUTE_MS = 60_000
 @pytest.fixture(autouse=True)
 def cold() -> Iterator[None]:
     """Start each test as a new process would, and leave none of its clients behind."""
-    for cached in (function_environment, functions._function):
+    for cached in (function_environment, functions._process):
         cached.cache_clear()
     yield
-    for cached in (function_environment, functions._function):
+    for cached in (function_environment, functions._process):
         cached.cache_clear()
 
 
@@ -72,10 +72,11 @@ def put(aws: Aws, *bodies: bytes) -> dict[str, Any]:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """Return the one line of metrics that was written."""
-    (line,) = capsys.readouterr().out.splitlines()
-    found: dict[str, Any] = json.loads(line)
-    return found
+    """Return the line of metrics that was written for the stream as a whole."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (found,) = [line for line in lines if "EventsReceived" in line]
+    whole: dict[str, Any] = found
+    return whole
 
 
 def test_a_batch_is_stored_answered_and_counted(
@@ -148,7 +149,7 @@ def test_a_sweep_takes_what_no_batch_brought(
 
 
 def test_the_worker_stays_warm_from_run_to_run(function: Aws) -> None:
-    assert functions._function()[1] is functions._function()[1]
+    assert functions._process().worker is functions._process().worker
 
 
 def test_a_function_without_its_environment_says_what_is_missing(aws: Aws) -> None:

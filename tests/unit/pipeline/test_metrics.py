@@ -5,15 +5,18 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import metrics
-from pipeline.metrics import CATALOGUE, Metric
+from pipeline.errors import BrokenInvariant
+from pipeline.metrics import CATALOGUE, VALUES_MAX, Metric, MetricLog, Value, sampled
 
 METRICS_MAX = 100
 """Of one directive (EMF specification, MetricDirective)."""
 
 
-def embedded(values: Mapping[Metric, float], **properties: object) -> str:
+def embedded(values: Mapping[Metric, Value], **properties: object) -> str:
     return metrics.embedded(
         values,
         namespace="Sluice",
@@ -59,14 +62,53 @@ def test_the_catalogue_fits_one_directive_and_says_what_each_metric_means() -> N
     assert all(metric.meaning.endswith(".") for metric in CATALOGUE)
 
 
-def test_it_is_one_line_and_it_is_flushed() -> None:
+def test_it_is_one_line_of_the_stream_and_it_is_flushed() -> None:
     class Log(io.StringIO):
         flushed = False
 
         def flush(self) -> None:
             self.flushed = self.getvalue().endswith("}\n")
 
-    log = Log()
-    metrics.emit(embedded({metrics.STORED: 1}, text="two\nlines"), log)
-    assert log.getvalue().count("\n") == 1
-    assert log.flushed
+    out = Log()
+    log = MetricLog(namespace="Sluice", stream="s", clock_ms=lambda: 7, log=out)
+    log.write({metrics.STORED: 1}, properties={"text": "two\nlines"})
+    assert out.getvalue().count("\n") == 1
+    assert out.flushed
+    line = json.loads(out.getvalue())
+    assert (line["Stream"], line["_aws"]["Timestamp"]) == ("s", 7)
+
+
+def test_a_metric_under_dimensions_that_the_catalogue_does_not_give_it_is_refused() -> None:
+    with pytest.raises(BrokenInvariant, match="EventsStored is not catalogued by Stream, Reason"):
+        metrics.embedded(
+            {metrics.STORED: 1},
+            namespace="Sluice",
+            dimensions={"Stream": "s", "Reason": "empty"},
+            timestamp_ms=0,
+            properties={},
+        )
+
+
+@pytest.mark.parametrize("count", [0, VALUES_MAX + 1])
+def test_a_distribution_of_no_values_or_too_many_is_refused(count: int) -> None:
+    with pytest.raises(BrokenInvariant, match=f"has {count} values, not 1 to 100"):
+        embedded({metrics.ARRIVAL_TO_QUERYABLE_MS: (1.0,) * count})
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=2_000))
+def test_a_sample_keeps_extremes_and_percentiles(values: list[int]) -> None:
+    sample = sampled(values)
+    assert len(sample) == min(len(values), VALUES_MAX)
+    if values:
+        assert (sample[0], sample[-1]) == (min(values), max(values))
+    ordered = sorted(values)
+    for percent in (50, 90, 99):
+        if len(values) > VALUES_MAX:
+            near = int(len(values) * 0.011) + 1
+            place = percent * (len(values) - 1) // 100
+            found = sample[percent * (VALUES_MAX - 1) // 100]
+            assert (
+                ordered[max(0, place - near)]
+                <= found
+                <= ordered[min(place + near, len(ordered) - 1)]
+            )

@@ -5,6 +5,8 @@ a@3     under hour 3
 bad:a   an event that breaks its contract: quarantined, and its id is remembered (T23)
 kill    ends the process that decodes it
 raise   makes the core raise
+
+A record under the replay's key is exempt from what the set knows as quarantined (T23).
 """
 
 import hashlib
@@ -17,7 +19,7 @@ from pipeline.core.batch import LostRange
 from pipeline.core.records import Position, Record
 from pipeline.core.result import Attempt, CoreResult, Counts, LakeFile
 from pipeline.ledger.seams import Seen
-from pipeline.names import QUARANTINE_TABLE, final_key
+from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX, final_key
 
 TABLE = "events"
 
@@ -28,28 +30,28 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptedSeen:
-    """Ids with the arrival times at which they were committed."""
+    """Ids with the arrival times at which they were committed, and whether they were stored."""
 
     window_ms: int
-    arrivals: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    entries: dict[str, tuple[tuple[int, bool], ...]] = field(default_factory=dict)
 
     def with_ids(self, ids: bytes, /) -> Self:
         """Return the set together with one commit's ids."""
-        arrivals = dict(self.arrivals)
-        for name, arrival_ms in json.loads(ids):
-            arrivals[name] = (*arrivals.get(name, ()), arrival_ms)
-        return replace(self, arrivals=arrivals)
+        entries = dict(self.entries)
+        for name, arrival_ms, stored in json.loads(ids):
+            entries[name] = (*entries.get(name, ()), (arrival_ms, stored))
+        return replace(self, entries=entries)
 
-    def knows(self, name: str, *, arrival_ms: int) -> bool:
+    def knows(self, name: str, *, arrival_ms: int, replayed: bool = False) -> bool:
         """Return whether the id was committed within the window before an arrival."""
         return any(
-            arrival_ms - committed_ms <= self.window_ms
-            for committed_ms in self.arrivals.get(name, ())
+            arrival_ms - committed_ms <= self.window_ms and (stored or not replayed)
+            for committed_ms, stored in self.entries.get(name, ())
         )
 
 
-Row = tuple[str, int, int]
-"""An event's id, its record's position and its place there."""
+Row = tuple[str, Position, int]
+"""An event's id, its record's position and its place there; of a lost range first and last."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ class ScriptedCore:
             raise ValueError("the core has a defect")
         work = _Work(core=self, seen=seen)
         for loss in lost:
-            work.quarantine("lost", loss.first, 0)
+            work.quarantine("lost", loss.first, loss.last)
         for record in taken:
             if record.position in masked:
                 work.quarantine("masked", record.position, 0)
@@ -101,7 +103,7 @@ class _Work:
     core: ScriptedCore
     seen: ScriptedSeen
     files: dict[tuple[str, int], list[Row]] = field(default_factory=lambda: defaultdict(list))
-    learned: list[tuple[str, int]] = field(default_factory=list)
+    learned: list[tuple[str, int, bool]] = field(default_factory=list)
     duplicates: int = 0
     received: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -114,21 +116,29 @@ class _Work:
 
     def decode(self, record: Record) -> None:
         """Judge a record's events."""
-        fresh = dict(self.learned)
+        replayed = record.partition_key.startswith(REPLAY_KEY_PREFIX)
         for index, word in enumerate(record.data.decode().split()):
             name, _, hour = word.removeprefix("bad:").partition("@")
-            if name in fresh or self.seen.knows(name, arrival_ms=record.arrival_ms):
+            if self.knows(name, arrival_ms=record.arrival_ms, replayed=replayed):
                 self.received += 1
                 self.duplicates += 1
                 continue
-            fresh[name] = record.arrival_ms
-            self.learned.append((name, record.arrival_ms))
-            if word.startswith("bad:") or name in self.core.rejects:
+            rejected = word.startswith("bad:") or name in self.core.rejects
+            self.learned.append((name, record.arrival_ms, not rejected))
+            if rejected:
                 self.quarantine(name, record.position, index, "rejected")
                 continue
             self.received += 1
             place = (int(hour or 0) + self.core.hour) % 24
             self.files[TABLE, place].append((name, record.position, index))
+
+    def knows(self, name: str, *, arrival_ms: int, replayed: bool) -> bool:
+        """Return whether an earlier commit, or this one so far, has the id within the window."""
+        return self.seen.knows(name, arrival_ms=arrival_ms, replayed=replayed) or any(
+            arrival_ms - learned_ms <= self.seen.window_ms and (stored or not replayed)
+            for known, learned_ms, stored in self.learned
+            if known == name
+        )
 
     def result(self, attempt: Attempt, *, last: Position, taken: tuple[Record, ...]) -> CoreResult:
         """Return all of it as bytes."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from pipeline.core.records import ShardId
 from pipeline.errors import OutcomeUnknown, SluiceError
-from pipeline.ledger.seams import Ledger, Source, Store, WarmSet
-from pipeline.ledger.state import TakeOutcome
+from pipeline.ledger.seams import Core, Ledger, Source, Store, WarmSet
 from pipeline.ledger.steps import Effect, Steps, Together
-from pipeline.testing.core import Killed, ScriptedCore
+from pipeline.testing.account import Violation
+from pipeline.testing.core import Killed
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class SimulatedWorker:
     """A process: its core and its warm sets. A new one knows nothing."""
 
     name: str
-    core: ScriptedCore
+    core: Core
     ledger: Ledger
     store: Store
     source: Source
@@ -48,22 +48,21 @@ class SimulatedWorker:
         return tuple(effect.perform(self) for effect in effects)
 
 
-class Run:
+class Run(Generic[T]):
     """One verb under way: steps, pauses, dies or loses a reply, as the test says.
 
     The parts of a Together are steps of their own. A run that was killed never moves again; one
     that is merely left alone is a zombie, and may be resumed at any time.
     """
 
-    def __init__(
-        self, worker: SimulatedWorker, steps: Steps[TakeOutcome], check: Callable[[], None]
-    ) -> None:
+    def __init__(self, worker: SimulatedWorker, steps: Steps[T], check: Callable[[], None]) -> None:
         self._worker = worker
         self._check = check
         self._steps = steps
         self._group: Together[object] | None = None
         self._answers: list[object] = []
-        self.outcome: TakeOutcome | None = None
+        self.outcome: T | None = None
+        self.done = False
         self.error: SluiceError | None = None
         self.killed = False
         self._next: Effect[object] | None = None
@@ -72,7 +71,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether nothing is left to do."""
-        return self.killed or self.outcome is not None or self.error is not None
+        return self.killed or self.done or self.error is not None
 
     @property
     def upcoming(self) -> Effect[object] | None:
@@ -90,6 +89,8 @@ class Run:
             answer = effect.perform(self._worker) if fail is None else None
         except Killed:
             self.kill()
+        except Violation:
+            raise
         except Exception as error:
             self._fail(error)
         else:
@@ -100,7 +101,7 @@ class Run:
                 self._fail(trouble)
         self._check()
 
-    def until(self, kind: type[Effect[object]], *, times: int = 1, after: bool = False) -> "Run":
+    def until(self, kind: type[Effect[object]], *, times: int = 1, after: bool = False) -> "Run[T]":
         """Step until an effect of this kind is next, for the nth time; or is just performed."""
         seen = 0
         while not self.ended:
@@ -112,7 +113,7 @@ class Run:
             self.step()
         return self
 
-    def finish(self) -> TakeOutcome:
+    def finish(self) -> T:
         """Run to the end. Raises what the verb raises, and Killed if the process died."""
         while not self.ended:
             self.step()
@@ -120,7 +121,7 @@ class Run:
             raise Killed
         if self.error is not None:
             raise self.error
-        return cast("TakeOutcome", self.outcome)
+        return cast("T", self.outcome)
 
     def kill(self) -> None:
         """End the process here, without a word."""
@@ -145,7 +146,7 @@ class Run:
         try:
             self._next = self._steps.throw(error) if error is not None else self._steps.send(answer)
         except StopIteration as end:
-            self._next, self.outcome = None, cast("TakeOutcome", end.value)
+            self._next, self.outcome, self.done = None, cast("T", end.value), True
         except SluiceError as raised:
             self._next, self.error = None, raised
         else:

@@ -16,6 +16,7 @@ from pipeline.ledger.state import TakeOutcome
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed, ScriptedCore
 from pipeline.testing.run import Run, SimulatedWorker
+from pipeline.testing.settlement import settle
 from pipeline.testing.simulation import RUN_MS_MAX, Simulation
 
 Schedule = Callable[[], None]
@@ -43,7 +44,7 @@ def insist(simulation: Simulation, records: Sequence[Record], core: ScriptedCore
     raise Violation(f"P5: no success after {DELIVERIES_MAX} deliveries")
 
 
-def resume(run: Run) -> None:
+def resume(run: Run[TakeOutcome]) -> None:
     """Let a zombie go on to its end, whatever it meets."""
     try:
         run.finish()
@@ -51,7 +52,7 @@ def resume(run: Run) -> None:
         return
 
 
-def paused(simulation: Simulation, records: Sequence[Record], steps: int) -> Run:
+def paused(simulation: Simulation, records: Sequence[Record], steps: int) -> Run[TakeOutcome]:
     """Return a run that a new process began and left after so many effects."""
     run = simulation.start(simulation.worker(), records)
     for _ in range(steps):
@@ -123,7 +124,7 @@ def a_batch_goes_on_after_another_finished_its_open_range() -> None:
     records = simulation.stream.put(simulation.shard, "a", "b")
     paused(simulation, records[:1], 0).until(CommitTransaction, after=True).kill()
     deliver(simulation, simulation.worker(), records)
-    simulation.account.settle(simulation)
+    settle(simulation)
 
 
 def a_zombie_wakes_at_every_effect() -> None:

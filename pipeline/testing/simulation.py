@@ -1,18 +1,23 @@
 """Workers, zombies, crashes and lost replies, one effect at a time, with the invariants checked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from pipeline.core.records import Record, ShardId
+from pipeline.core.batch import LostRange
+from pipeline.core.records import Position, Record, ShardId
+from pipeline.core.result import Attempt, CoreResult
 from pipeline.errors import OperatingError
 from pipeline.ledger import protocol
 from pipeline.ledger import restore as restoring
 from pipeline.ledger.memory import MemoryLedger, MemoryStore
+from pipeline.ledger.seams import Seen
 from pipeline.ledger.settings import ProtocolSettings, Take
-from pipeline.ledger.state import TakeOutcome
+from pipeline.ledger.state import Head, TakeOutcome
 from pipeline.ledger.steps import Steps, run
 from pipeline.testing.account import Account, Violation, is_quarantine, rows
 from pipeline.testing.core import Killed, Row, ScriptedCore, ScriptedSeen
 from pipeline.testing.run import Run, SimulatedWorker
+from pipeline.testing.settlement import settle
 from pipeline.testing.stream import ManualClock, ScriptedStream
 
 WINDOW_MS = 300_000
@@ -44,28 +49,30 @@ class Simulation:
         """Check the invariants. Raises Violation."""
         self.account.check(self)
 
-    def worker(self, core: ScriptedCore | None = None) -> SimulatedWorker:
-        """Return a cold process."""
+    def worker(
+        self, core: ScriptedCore | None = None, *, clock: Callable[[], int] | None = None
+    ) -> SimulatedWorker:
+        """Return a cold process; its clock is the world's if it has none of its own."""
         self._workers += 1
         return SimulatedWorker(
             name=f"w{self._workers}",
-            core=core or ScriptedCore(),
+            core=WatchedCore(core=core or ScriptedCore(), simulation=self),
             ledger=self.ledger,
             store=self.store,
             source=self.stream,
-            clock=self.clock,
+            clock=clock or self.clock,
             tokens=self._tokens,
         )
 
     def start(
         self, worker: SimulatedWorker, records: Sequence[Record], *, shard: ShardId | None = None
-    ) -> Run:
+    ) -> Run[TakeOutcome]:
         """Deliver a batch to a worker; the run moves when it is told to."""
         work = Take(
             shard=shard or self.shard,
             records=tuple(records),
-            deadline_ms=self.clock() + RUN_MS_MAX,
-            until_ms=self.clock(),
+            deadline_ms=worker.now_ms() + RUN_MS_MAX,
+            until_ms=worker.now_ms(),
         )
         return Run(worker, checked(protocol.take(work, self.settings), self, work), self.check)
 
@@ -75,10 +82,15 @@ class Simulation:
         """Deliver a batch and run it to its end."""
         return self.start(worker, records, shard=shard).finish()
 
-    def start_sweep(self, worker: SimulatedWorker, shard: ShardId) -> Run:
+    def start_sweep(self, worker: SimulatedWorker, shard: ShardId) -> Run[TakeOutcome]:
         """Sweep one shard; the run moves when it is told to."""
-        steps = protocol.sweep(shard, deadline_ms=self.clock() + RUN_MS_MAX, settings=self.settings)
+        deadline_ms = worker.now_ms() + RUN_MS_MAX
+        steps = protocol.sweep(shard, deadline_ms=deadline_ms, settings=self.settings)
         return Run(worker, steps, self.check)
+
+    def start_restore(self, worker: SimulatedWorker, shard: ShardId) -> "Run[Head | None]":
+        """Bring one shard of a rewound ledger up to the journal; the run moves when told to."""
+        return Run(worker, restoring.restore(shard), lambda: None)
 
     def drain(self, worker: SimulatedWorker | None = None) -> None:
         """Let the sweeper come by, timer after timer, until nothing is left to do.
@@ -131,7 +143,8 @@ class Simulation:
         """Put a backup in the ledger's place, all workers stopped; the lake stays as it is."""
         self.ledger.heads = dict(backup.heads)
         self.ledger.commits = dict(backup.commits)
-        self.account.committed.clear()
+        self.account.heads.clear()
+        self.account.tokens.clear()
 
     def restore(self, worker: SimulatedWorker) -> None:
         """Bring a rewound ledger up to the journal."""
@@ -142,7 +155,29 @@ class Simulation:
     def settle(self) -> None:
         """Drain, then account for every id ever put. Raises Violation."""
         self.drain()
-        self.account.settle(self)
+        settle(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedCore:
+    """A core whose questions are checked: what it is told of earlier commits must be true (I4)."""
+
+    core: ScriptedCore
+    simulation: Simulation
+
+    def __call__(
+        self,
+        records: tuple[Record, ...],
+        *,
+        masked: frozenset[Position],
+        lost: tuple[LostRange, ...],
+        attempt: Attempt,
+        seen: Seen,
+    ) -> CoreResult:
+        """Return what the core makes of a range. Raises Violation, and what the core raises."""
+        assert isinstance(seen, ScriptedSeen)
+        self.simulation.account.seen(attempt, records, seen, self.simulation)
+        return self.core(records, masked=masked, lost=lost, attempt=attempt, seen=seen)
 
 
 def checked(steps: Steps[TakeOutcome], simulation: Simulation, work: Take) -> Steps[TakeOutcome]:

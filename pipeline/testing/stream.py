@@ -97,7 +97,7 @@ class ScriptedStream:
         start = after if after is not None else (origin or 0) - 1
         found = tuple(record for record in held.records if record.position > start)
         read = found[:records_max]
-        at_end = len(read) == len(found) and not read
+        at_end = len(read) == len(found) and len(read) < records_max
         return Slice(
             records=read,
             at_tip=at_end,

@@ -19,6 +19,7 @@ from pipeline.environment import clients
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.protocol import take
 from pipeline.ledger.settings import ProtocolSettings, Take
+from pipeline.ledger.state import TakeOutcome
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
@@ -108,7 +109,7 @@ class Aws:
             **real,
         )
 
-    def start(self, worker: SimulatedWorker, records: tuple[Record, ...]) -> Run:
+    def start(self, worker: SimulatedWorker, records: tuple[Record, ...]) -> Run[TakeOutcome]:
         work = Take(
             shard=self.shard,
             records=records,

@@ -8,7 +8,29 @@ from pathlib import Path
 import rich_click as click
 
 from pipeline.errors import OperatingError, UserError
-from sluice import demo, down, drain, load, package, query, replay, send, status, up, verify
+from sluice import (
+    alarms,
+    demo,
+    down,
+    drain,
+    drill,
+    key,
+    load,
+    logs,
+    package,
+    pause,
+    query,
+    replay,
+    resume,
+    rollback,
+    runbook,
+    send,
+    set,
+    shards,
+    status,
+    up,
+    verify,
+)
 from sluice.console import ERR
 from sluice.stack import ROOT
 
@@ -25,7 +47,17 @@ VERBS = (
     verify.verify,
     replay.replay,
     query.query,
+    alarms.alarms,
+    runbook.runbook,
+    logs.logs,
+    set.set_,
+    shards.shards,
+    pause.pause,
+    resume.resume,
+    rollback.rollback,
+    key.key,
     package.package,
+    drill.drill,
     down.down,
 )
 

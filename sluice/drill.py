@@ -1,0 +1,139 @@
+"""Break a stack, watch its alarm fire, run the runbook, account for every event."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import rich_click as click
+from rich.table import Table
+
+from infra.local import supervisor
+from pipeline.errors import UserError
+from sluice import stack as stacks
+from sluice.console import ERR, OUT, result, say
+from sluice.drills.catalogue import DRILLS, find
+from sluice.drills.drill import Drill, Outcome
+from sluice.drills.page import PAGE, page
+from sluice.drills.rig import Rig
+from sluice.drills.run import run_drill
+from sluice.drills.stacks import MINUTE_SECONDS, Rigs
+from sluice.stack import Stack
+
+AWS_MINUTE_SECONDS: Final = 60.0
+
+
+def listed() -> None:
+    """Print every drill: what breaks, and which alarm says so."""
+    table = Table("drill", "fault", "alarm", "runbook")
+    for each in DRILLS:
+        table.add_row(each.id, each.fault, each.alarm or "none, by design", each.cause)
+    OUT.print(table)
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return the results as a table for a person."""
+    table = Table("drill", "detected by", "after", "recovered after", "lost", "dup.", "alt.", "")
+    for each in outcomes:
+        table.add_row(
+            each.id,
+            each.detected_by or "none, by design",
+            _seconds(each.detected_seconds),
+            _seconds(each.recovered_seconds),
+            f"{each.lost:,}",
+            f"{each.duplicated:,}",
+            f"{each.altered:,}",
+            "[red]failed" if each.trouble else "as it should",
+        )
+    return table
+
+
+def run_all(drills: Sequence[Drill], rigs: Rigs) -> list[Outcome]:
+    """Run drills one after another, each on its stack, and say how each went."""
+    outcomes = []
+    for each in drills:
+        ERR.print(f"[bold]{each.id}[/]: {each.fault}")
+        outcome = run_drill(each, rigs.of(each))
+        outcomes.append(outcome)
+        ERR.print("  failed:" if outcome.trouble else "  as it should be", outcome.trouble)
+    return outcomes
+
+
+def where(
+    home: Path, stack: str | None, on_aws: str | None, *, drills: Sequence[Drill], minute: float
+) -> Rigs:
+    """Return the stacks that drills run on. Raises UserError for one that they must not touch."""
+    if stack is None and on_aws is None:
+        return Rigs(home=home / "drills", minute_seconds=minute, on_note=_note)
+    if stack is not None and on_aws is not None:
+        raise UserError("give --stack for a local stack or --on-aws for one on AWS, not both")
+    found = stacks.find(home, str(stack or on_aws))
+    if stack is not None and found.endpoint is None:
+        raise UserError(
+            f"stack {stack} is not local, and a drill breaks what it runs on; if that is meant: "
+            f"./dev sluice drill --on-aws {stack}"
+        )
+    if found.endpoint is None and (local := [d.id for d in drills if not d.anywhere]):
+        raise UserError(f"only on the local AWS can this be broken: {', '.join(local)}")
+    return Rigs(home=home, only=_rig_of(home, found))
+
+
+def _rig_of(home: Path, found: Stack) -> Rig:
+    aws = supervisor.running(found.folder) if found.endpoint else None
+    kept = found.folder / "settings.json"
+    return Rig(
+        home=home,
+        stack=found,
+        settings=json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {},
+        minute_seconds=aws.minute_seconds if aws else AWS_MINUTE_SECONDS,
+        on_note=_note,
+    )
+
+
+def _note(text: str) -> None:
+    ERR.print(f"  {text}", markup=False)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
+
+
+@click.command(help=__doc__)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "every", is_flag=True, help="Run all of them.")
+@click.option("--stack", help="A running local stack, instead of stacks of the drills' own.")
+@click.option("--on-aws", metavar="STACK", help="A stack on AWS: it is really broken.")
+@click.option("--write", is_flag=True, help="Write docs/reliability.md from this run; with --all.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the outcomes.")
+@click.option(
+    "--minute-seconds",
+    type=click.FloatRange(0.5, 60),
+    default=MINUTE_SECONDS,
+    show_default=True,
+    help="What a minute of the own stacks' alarms takes.",
+)
+@click.pass_obj
+def drill(home: Path, /, ids: tuple[str, ...], every: bool, write: bool, **rest: Any) -> int:
+    """List the drills, or run some; exit 0 when each went as it should, 1 when not."""
+    drills = DRILLS if every else [find(each) for each in ids]
+    if write and not every:
+        raise UserError("--write needs the outcomes of all drills; add --all")
+    if not drills:
+        listed()
+        say("run one: ./dev sluice drill ID, all of them: ./dev sluice drill --all")
+        return 0
+    minute = rest["minute_seconds"]
+    with where(home, rest["stack"], rest["on_aws"], drills=drills, minute=minute) as rigs:
+        outcomes = run_all(drills, rigs)
+    OUT.print(outcome_table(outcomes))
+    for each in outcomes:
+        if each.trouble:
+            result(f"{each.id}: {each.trouble}")
+    if rest["json_file"]:
+        rest["json_file"].write_text(
+            json.dumps([o.to_json() for o in outcomes], indent=2), encoding="utf-8"
+        )
+    failed = any(each.trouble for each in outcomes)
+    if write and not failed:
+        PAGE.write_text(page(outcomes), encoding="utf-8")
+    return int(failed)

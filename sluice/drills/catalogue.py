@@ -1,0 +1,23 @@
+"""Every drill that there is, in the order in which a newcomer wants to read of them."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Final
+
+from pipeline.errors import UserError
+from sluice.drills.bad_records import BAD_RECORDS
+from sluice.drills.deploys import DEPLOYS
+from sluice.drills.drill import Drill
+from sluice.drills.processes import PROCESSES
+
+DRILLS: Final[Sequence[Drill]] = (*BAD_RECORDS, *DEPLOYS, *PROCESSES)
+BY_ID: Final = {drill.id: drill for drill in DRILLS}
+
+
+def find(drill_id: str) -> Drill:
+    """Return a drill by its id. Raises UserError with the nearest ids for one that is not."""
+    if drill_id in BY_ID:
+        return BY_ID[drill_id]
+    near = difflib.get_close_matches(drill_id, BY_ID, n=3, cutoff=0.4)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UserError(f"there is no drill {drill_id}{meant} (all of them: ./dev sluice drill)")

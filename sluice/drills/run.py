@@ -1,0 +1,151 @@
+"""Run one drill: break, be told, mend by the runbook, be told again, account for every event."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.audit.verdict import Validity, Verdict
+from sluice.drills.drill import Drill, Outcome
+from sluice.drills.rig import RUNBOOKS, Rig
+from sluice.drills.subscriber import AlarmMessage, Subscriber
+from sluice.drills.waiting import NotKept, until
+from sluice.runbooks import parse
+from sluice.runbooks import run as run_runbook
+
+ALARM_MINUTES_MAX: Final = 30
+"""An alarm looks at three minutes as a rule; trouble may take some to build up."""
+SILENT_MINUTES: Final = 5
+"""How long no alarm may come of a fault that is survived by design: longer than any looks back."""
+STEP_SECONDS_MAX: Final = 120.0
+FIRST_EVENTS: Final = 100
+
+
+@dataclass(kw_only=True)
+class _Seen:
+    """What was seen so far, in monotonic seconds."""
+
+    broken: float = 0.0
+    alarm: AlarmMessage | None = None
+    clear: AlarmMessage | None = None
+    others: Sequence[AlarmMessage] = ()
+    verdicts: Sequence[Verdict] = ()
+    trouble: str = ""
+
+
+def run_drill(drill: Drill, rig: Rig) -> Outcome:
+    """Run a drill on a stack that has the settings it asks for, and put the stack right again.
+
+    What is not as expected is the outcome's `trouble`. Raises OperatingError and UserError when
+    the drill itself could not be carried out.
+    """
+    seen = _Seen()
+    rig.calm()
+    try:
+        with rig.drilling() as subscriber:
+            _go_through(drill, rig, subscriber, seen)
+            rig.put_right()
+            rig.calm()
+            _run_book(drill, rig, ("Before you start", "Verify"))
+            rig.finish_loads()
+            rig.drain()
+            drill.finish(rig)
+            seen.others = subscriber.messages
+        seen.verdicts = rig.verdicts()
+        seen.trouble = _trouble_of(drill, seen)
+    except NotKept as trouble:
+        seen.trouble = str(trouble)
+    return _outcome(drill, rig, seen)
+
+
+def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> None:
+    """Break, wait for the alarm, heal, run the fix, wait for OK; note what was seen when."""
+    until(
+        lambda: rig.traffic.acknowledged >= FIRST_EVENTS,
+        seconds_max=60,
+        what="the first events are acknowledged",
+    )
+    seen.broken = time.monotonic()
+    rig.note(f"break: {drill.fault}")
+    drill.break_it(rig)
+    if not drill.alarm:
+        quiet = time.monotonic() + SILENT_MINUTES * rig.minute_seconds
+        until(lambda: time.monotonic() >= quiet, seconds_max=rig.minutes(10), what="quiet minutes")
+        drill.heal(rig)
+        return
+    seconds_max = rig.minutes(ALARM_MINUTES_MAX)
+    seen.alarm = subscriber.wait_for(
+        drill.alarm, "ALARM", since=seen.broken, seconds_max=seconds_max
+    )
+    rig.note(f"ALARM: {drill.alarm}: {seen.alarm.reason}")
+    drill.heal(rig)
+    _run_book(drill, rig, ("Before you start", "Diagnose", "Fix"))
+    seen.clear = subscriber.wait_for(
+        drill.alarm, "OK", since=seen.alarm.at, seconds_max=seconds_max
+    )
+    rig.note(f"OK: {drill.alarm}")
+
+
+def _run_book(drill: Drill, rig: Rig, sections: tuple[str, ...]) -> None:
+    """Run the runbook's own blocks. Raises NotKept at the first that fails."""
+    if not drill.alarm:
+        return
+    trouble = run_runbook(
+        parse(RUNBOOKS / f"{drill.runbook_id}.md"),
+        folder=rig.checkout(),
+        variables=rig.runbook_variables,
+        sections=sections,
+        cause=drill.cause if "Fix" in sections else None,
+        on_step=lambda step: rig.note(f"runbook {drill.runbook_id}:{step.line} ({step.section})"),
+        seconds_max=STEP_SECONDS_MAX,
+    )
+    if trouble:
+        raise NotKept(trouble)
+
+
+def _trouble_of(drill: Drill, seen: _Seen) -> str:
+    """Return what is not as it should be after a drill that ran to its end; empty if all is."""
+    fired = sorted({m.alarm for m in seen.others if m.state == "ALARM"})
+    if not drill.alarm and fired:
+        return f"silent by design, but {', '.join(fired)} fired"
+    for verdict in seen.verdicts:
+        if verdict.validity is not Validity.VALID:
+            return verdict.summary()
+    return ""
+
+
+def _outcome(drill: Drill, rig: Rig, seen: _Seen) -> Outcome:
+    fired = {m.alarm for m in seen.others if m.state == "ALARM"}
+    counts: Counter[str] = Counter()
+    for verdict in seen.verdicts:
+        account = verdict.account
+        for name in ("sent", "stored", "quarantined", "lost", "duplicated", "altered"):
+            counts[name] += getattr(account, name)
+        counts["out_of_order"] += account.out_of_order
+    valid = bool(seen.verdicts) and not seen.trouble
+    return Outcome(
+        id=drill.id,
+        fault=drill.fault,
+        detected_by=seen.alarm.alarm if seen.alarm else "",
+        by_design=drill.by_design,
+        detected_seconds=_since(seen.broken, seen.alarm),
+        recovered_seconds=_since(seen.broken, seen.clear),
+        minute_seconds=rig.minute_seconds,
+        runbook=f"{drill.runbook_id}: {drill.cause}" if drill.alarm else "",
+        validity="valid" if valid else "invalid",
+        sent=counts["sent"],
+        stored=counts["stored"],
+        quarantined=counts["quarantined"],
+        lost=counts["lost"],
+        duplicated=counts["duplicated"],
+        altered=counts["altered"],
+        out_of_order=counts["out_of_order"],
+        also=sorted(fired - {drill.alarm}),
+        timeline=[(round(at - seen.broken, 1), text) for at, text in rig.timeline],
+        trouble=seen.trouble,
+    )
+
+
+def _since(broken: float, message: AlarmMessage | None) -> float | None:
+    return round(message.at - broken, 1) if message else None

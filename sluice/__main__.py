@@ -25,11 +25,13 @@ from sluice import (
     rollback,
     runbook,
     send,
-    set,
     shards,
     status,
     up,
     verify,
+)
+from sluice import (
+    set as set_verb,
 )
 from sluice.console import ERR
 from sluice.stack import ROOT
@@ -50,7 +52,7 @@ VERBS = (
     alarms.alarms,
     runbook.runbook,
     logs.logs,
-    set.set_,
+    set_verb.set_,
     shards.shards,
     pause.pause,
     resume.resume,

@@ -64,16 +64,21 @@ def merged(earlier: dict[str, str], pairs: tuple[str, ...]) -> dict[str, str]:
     """
     for pair in pairs:
         if "=" not in pair:
-            raise UserError(f"--set takes KEY=VALUE, not {pair!r}; e.g. --set shard_count=2")
+            raise UserError(f"a setting is KEY=VALUE, not {pair!r}; e.g. shard_count=2")
     settings = earlier | dict(pair.split("=", 1) for pair in pairs)
     return {key: value for key, value in settings.items() if value}
 
 
-def _remembered(folder: Path) -> dict[str, str]:
+def remembered(folder: Path) -> dict[str, str]:
     """Return the settings of a stack's last `up`, none for a new one."""
     path = folder / SETTINGS_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
+
+
+def remember(folder: Path, settings: dict[str, str]) -> None:
+    """Keep a stack's settings for its next `up`."""
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 @click.command(help=__doc__)
@@ -85,9 +90,9 @@ def _remembered(folder: Path) -> dict[str, str]:
 def up(home: Path, stack: str, pairs: tuple[str, ...], port: int | None, as_json: bool) -> None:
     """Bring the stack up and say where things are."""
     folder = stacks.folder_of(home, stack)
-    settings = merged(_remembered(folder), pairs)
+    settings = merged(remembered(folder), pairs)
     made = bring_up(home, stack, settings, port)
-    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    remember(folder, settings)
     facts: dict[str, Any] = {"stack": stack, "endpoint": made.endpoint, **made.outputs}
     if as_json:
         result_json(facts)

@@ -26,8 +26,8 @@ from infra.local.provider.kinesis import STREAM
 from infra.local.stack import LocalStack
 from infra.local.state import State, read_identity
 from infra.settings import parse
+from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
-from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
 
 PROJECT: Final = "sluice"

@@ -84,6 +84,21 @@ def fences(text: str) -> list[Fence]:
     return found
 
 
+def part(text: str, section: str, cause: str | None) -> str:
+    """Return what stands under a `##` heading, or under one `###` of it, heading included."""
+    kept: list[str] = []
+    here, in_fence = ("", ""), False
+    for line in text.splitlines():
+        in_fence ^= line.startswith(TICKS)
+        if not in_fence and line.startswith("## "):
+            here = (line.removeprefix("## "), "")
+        elif not in_fence and line.startswith("### "):
+            here = (here[0], line.removeprefix("### "))
+        if here[0] == section and cause in (None, here[1]):
+            kept.append(line)
+    return "\n".join(kept)
+
+
 def _paragraph_before(lines: list[str]) -> str:
     """Return the last paragraph of `lines` on one line; empty if a heading or fence is the last."""
     paragraph: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import UserError
-from sluice.runbooks.document import SECTIONS, Fence, fences, headings, prose
+from sluice.runbooks.document import SECTIONS, Fence, fences, headings, part, prose
 
 BASH: Final = "bash"
 DESTRUCTIVE: Final = "bash destructive"
@@ -53,6 +53,10 @@ class Runbook:
         near = difflib.get_close_matches(words.lower(), known, n=3, cutoff=0.4) or list(known)
         meant = ", ".join(f'"{known[each]}"' for each in near)
         raise UserError(f'{self.name} has no cause "{words}" under Fix; it has {meant}')
+
+    def part(self, section: str, cause: str | None = None) -> str:
+        """Return the Markdown of a section, or of one cause of it, heading included."""
+        return part(self.text, section, cause)
 
 
 def parse(path: Path) -> Runbook:

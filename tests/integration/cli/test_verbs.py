@@ -120,7 +120,7 @@ def test_verify_finds_a_row_that_was_added_behind_its_back(
     ("words", "says"),
     [
         (("status", "--stack", "nowhere"), "sluice up --stack nowhere"),
-        (("up", "--set", "shards"), "--set takes KEY=VALUE"),
+        (("up", "--set", "shards"), "a setting is KEY=VALUE"),
         (("up", "--stack", "bad", "--set", "shard_cuont=2"), "shard_count"),
         (("up", "--stack", "bad", "--set", "shard_count=0"), "shard_count"),
         (("load", *STACK, "--rate", "0"), "rate"),

@@ -1,0 +1,107 @@
+"""The functions of a stack, for an operator: versions, mapping and schedules."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.function import ALIAS
+from pipeline.environment import CLIENT_CONFIG
+from pipeline.errors import OperatingError
+from sluice.stack import Stack
+
+Reached = Callable[[], bool]
+OUTPUT: Final = "function_name"
+"""How the stack's outputs call its functions: the processor by this word, others ending in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A published version; versions of one code and other settings share `code_sha256`."""
+
+    number: int
+    code_sha256: str
+    published: str
+
+
+def client(stack: Stack, service: str) -> Any:
+    """Return a client of this stack's AWS, bounded in time and retries."""
+    return boto3.client(service, config=CLIENT_CONFIG, **stack.where)  # type: ignore[call-overload]
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn a refusal of AWS into an OperatingError that says what was being done."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise OperatingError(f"cannot {doing}: {error}") from error
+
+
+def names(stack: Stack) -> list[str]:
+    """Return the names of the stack's functions, the stream processor first."""
+    found = {key: name for key, name in stack.outputs.items() if key.endswith(OUTPUT)}
+    return [found.pop(OUTPUT), *(found[key] for key in sorted(found))]
+
+
+def versions(stack: Stack, function: str) -> list[Version]:
+    """Return a function's published versions, oldest first. Raises OperatingError."""
+    with told(f"list the versions of {function}"):
+        pages = client(stack, "lambda").get_paginator("list_versions_by_function")
+        found = [
+            Version(
+                number=int(version["Version"]),
+                code_sha256=version["CodeSha256"],
+                published=str(version["LastModified"])[:19],
+            )
+            for page in pages.paginate(FunctionName=function)
+            for version in page["Versions"]
+            if version["Version"] != "$LATEST"
+        ]
+    return sorted(found, key=lambda version: version.number)
+
+
+def live(stack: Stack, function: str) -> int:
+    """Return the version that callers get. Raises OperatingError."""
+    with told(f"read the alias {ALIAS} of {function}"):
+        alias = client(stack, "lambda").get_alias(FunctionName=function, Name=ALIAS)
+    return int(alias["FunctionVersion"])
+
+
+def point(stack: Stack, function: str, version: int) -> None:
+    """Give callers another version, at once. Raises OperatingError."""
+    with told(f"move the alias {ALIAS} of {function}"):
+        client(stack, "lambda").update_alias(
+            FunctionName=function, Name=ALIAS, FunctionVersion=str(version)
+        )
+
+
+def schedules(stack: Stack) -> list[str]:
+    """Return the names of the schedules that invoke the stack's functions."""
+    events, functions = client(stack, "events"), client(stack, "lambda")
+    with told("list the schedules"):
+        return [
+            rule
+            for name in names(stack)
+            for rule in events.list_rule_names_by_target(
+                TargetArn=functions.get_alias(FunctionName=name, Name=ALIAS)["AliasArn"]
+            )["RuleNames"]
+        ]
+
+
+def switch_mapping(stack: Stack, *, on: bool, wait: Callable[[Reached], None]) -> None:
+    """Start or stop the delivery of batches; `wait` blocks until what it is given is true."""
+    functions, uuid = client(stack, "lambda"), stack.outputs["mapping_uuid"]
+    wanted = "Enabled" if on else "Disabled"
+
+    def reached() -> bool:
+        with told("read the event source mapping"):
+            return bool(functions.get_event_source_mapping(UUID=uuid)["State"] == wanted)
+
+    if not reached():
+        with told("change the event source mapping"):
+            functions.update_event_source_mapping(UUID=uuid, Enabled=on)
+        wait(reached)

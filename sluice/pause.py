@@ -1,0 +1,51 @@
+"""Stop the functions from taking anything: no batches, no schedules; the stream keeps it all."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import rich_click as click
+
+from pipeline.errors import OperatingError
+from sluice import functions
+from sluice import stack as stacks
+from sluice.console import result, say
+from sluice.options import stack_option
+from sluice.stack import Stack
+
+SWITCH_SECONDS_MAX: Final = 180.0
+"""A mapping of Lambda's changes its state in up to a minute or two."""
+LOOK_SECONDS: Final = 1.0
+
+
+def wait_until(reached: functions.Reached) -> None:
+    """Block until `reached` says so. Raises OperatingError when it does not in time."""
+    deadline = time.monotonic() + SWITCH_SECONDS_MAX
+    while not reached():
+        if time.monotonic() >= deadline:
+            raise OperatingError(
+                f"the mapping has not changed in {SWITCH_SECONDS_MAX:.0f} s; run it again"
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def pause_stack(stack: Stack) -> None:
+    """Stop mapping and schedules; what runs already ends by itself. Raises OperatingError."""
+    functions.switch_mapping(stack, on=False, wait=wait_until)
+    events = functions.client(stack, "events")
+    for rule in functions.schedules(stack):
+        with functions.told(f"stop the schedule {rule}"):
+            events.disable_rule(Name=rule)
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.pass_obj
+def pause(home: Path, stack: str) -> None:
+    """Pause, and say for how long that may last."""
+    found = stacks.find(home, stack)
+    pause_stack(found)
+    hours = found.outputs["settings"]["retention_hours"]
+    seconds = found.outputs["settings"]["run_seconds_max"]
+    result(f"batches and schedules of {stack} are stopped; runs under way end within {seconds} s")
+    say(f"the stream keeps events for {hours} h; then: ./dev sluice resume --stack {stack}")

@@ -1,0 +1,87 @@
+"""Put the functions back on the code before, at once; the alias moves, nothing is built."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import rich_click as click
+from rich.table import Table
+
+from pipeline.errors import UserError
+from sluice import functions
+from sluice import stack as stacks
+from sluice.console import OUT, result, say
+from sluice.functions import Version
+from sluice.options import stack_option
+from sluice.stack import Stack
+
+
+def code_of(history: list[Version], live: int, to: int | None) -> str:
+    """Return the SHA-256 of the code to go back to: of version `to`, else the one before live's.
+
+    Raises UserError when there is none.
+    """
+    by_number = {version.number: version for version in history}
+    numbers = ", ".join(map(str, by_number)) or "none"
+    if to is not None:
+        if to not in by_number:
+            raise UserError(f"there is no version {to}; there are {numbers}")
+        return by_number[to].code_sha256
+    current = by_number[live].code_sha256
+    earlier = [v for v in history if v.number < live and v.code_sha256 != current]
+    if not earlier:
+        raise UserError(
+            f"no version before {live} has other code, so there is nothing to go back to; "
+            f"versions are {numbers}; name one with --to, or deploy the right revision"
+        )
+    return earlier[-1].code_sha256
+
+
+def roll_back(stack: Stack, to: int | None) -> Mapping[str, tuple[int, int]]:
+    """Point every function at its newest version of one code; return from and to, by function.
+
+    The functions share a package, so all go back to the code that the processor goes back to; one
+    that never had it stays. Raises UserError when there is no such code, OperatingError.
+    """
+    processor, *others = functions.names(stack)
+    history = {name: functions.versions(stack, name) for name in (processor, *others)}
+    live = {name: functions.live(stack, name) for name in history}
+    code = code_of(history[processor], live[processor], to)
+    moved: dict[str, tuple[int, int]] = {}
+    for name, known in history.items():
+        numbers = [version.number for version in known if version.code_sha256 == code]
+        wanted = to if name == processor and to is not None else max(numbers, default=live[name])
+        if wanted != live[name]:
+            functions.point(stack, name, wanted)
+            moved[name] = (live[name], wanted)
+    return moved
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option(
+    "--to", type=int, help="A version of the stream processor, instead of the one before."
+)
+@click.option("--show", is_flag=True, help="Only show the versions.")
+@click.pass_obj
+def rollback(home: Path, stack: str, to: int | None, show: bool) -> None:
+    """Roll back and say what moved."""
+    found = stacks.find(home, stack)
+    if show:
+        table = Table("function", "version", "code", "published", "live")
+        for name in functions.names(found):
+            live = functions.live(found, name)
+            for version in functions.versions(found, name):
+                mark = "live" if version.number == live else ""
+                code, number = version.code_sha256[:8], str(version.number)
+                table.add_row(name, number, code, version.published, mark)
+        OUT.print(table)
+        return
+    moved = roll_back(found, to)
+    for name, (before, after) in moved.items():
+        result(f"{name}: version {before} -> {after}")
+    if not moved:
+        result("nothing moved: every function is on that code already")
+    say(
+        "until the right revision is deployed, change no setting of this stack: "
+        "that would deploy this checkout again"
+    )

@@ -8,8 +8,8 @@ from infra.function_package import function_archive
 from infra.naming import Names
 from infra.settings import load
 from infra.tags import tag_everything
+from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
-from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
 
 

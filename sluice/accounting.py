@@ -14,7 +14,7 @@ from loadtests.report.write import ReportPaths, write_report
 from pipeline.audit.relations import Inputs, find_inputs
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.verify import verify
-from pipeline.domain.contracts import CONTRACTS
+from pipeline.contracts import CONTRACTS
 from pipeline.errors import UserError
 from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims

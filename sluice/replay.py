@@ -11,7 +11,7 @@ from typing import Final
 import rich_click as click
 from rich.progress import Progress
 
-from pipeline.domain.contracts import CONTRACTS
+from pipeline.contracts import CONTRACTS
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.claims import Claim, Claims, ClaimState

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "sluice": {"infra", "loadtests", "pipeline"},
 }
 INFRA_MAY_IMPORT_OF_PIPELINE = {
+    "pipeline.contracts",
     "pipeline.core.contract",
     "pipeline.core.faults",
     "pipeline.domain.contracts",

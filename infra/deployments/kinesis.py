@@ -23,7 +23,7 @@ from infra.settings import Settings
 from infra.stream_kinesis import KinesisStream, KinesisStreamArgs
 from infra.sweeper import Sweeper, SweeperArgs
 from pipeline import names as seams
-from pipeline.domain.contracts import CONTRACTS
+from pipeline.contracts import CONTRACTS
 
 
 class KinesisDeployment:

@@ -9,10 +9,10 @@ import pytest
 
 from infra.local.provider.errors import InvalidParameter
 from pipeline import names
+from pipeline.contracts import CONTRACTS
 from pipeline.core.contract import QUARANTINE_FIELDS, SYSTEM_FIELDS
 from pipeline.core.records import Position, ShardId
 from pipeline.core.result import Counts
-from pipeline.domain.contracts import CONTRACTS
 from pipeline.ledger.items import commit_to_item
 from pipeline.ledger.state import Commit
 

@@ -12,6 +12,7 @@ import base64
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ministack.services import kinesis
@@ -25,6 +26,9 @@ ON_DEMAND_SHARDS = 4
 """A new on-demand stream has four shards (Kinesis developer guide, "Choose the right mode")."""
 ITERATOR_SECONDS = 300.0
 """An iterator expires five minutes after it was given (API reference, "GetShardIterator")."""
+
+observers: list[Callable[[str, Sequence[Request], int], None]] = []
+"""Told of every read: the stream's name, the records, and how many ms it is behind the tip."""
 
 _last = {"sequence": 0}
 _create_stream = kinesis._create_stream
@@ -184,6 +188,8 @@ def get_records(data: Request) -> Answer:
     else:
         last = shards.sequence(records[-1]) if records else int(after)
         answer["NextShardIterator"] = _iterator(stream, shard_id, last)
+    for observe in observers:
+        observe(stream["StreamName"], records, answer["MillisBehindLatest"])
     return _ok(answer)
 
 

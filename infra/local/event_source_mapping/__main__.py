@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.local import lifeline
 from infra.local.event_source_mapping.checkpoints import Checkpoints
 from infra.local.event_source_mapping.clients import Identities
-from infra.local.event_source_mapping.iterator_age import IteratorAges
+from infra.local.event_source_mapping.metrics import Observed
 from infra.local.event_source_mapping.poller import Poller
 from infra.local.event_source_mapping.shard_thread import Surroundings
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--poll-seconds", type=float, default=1.0, help="AWS reads a shard once a second"
     )
     parser.add_argument(
-        "--metric-period-seconds", type=float, default=60.0, help="of IteratorAge; AWS's is 60"
+        "--metric-period-seconds", type=float, default=60.0, help="of its metrics; AWS's is 60"
     )
     parser.add_argument("--parent", type=int, help="end when the process with this id ends")
     options = parser.parse_args(arguments)
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         own=identities.own,
         role=identities.role,
         checkpoints=Checkpoints(options.checkpoints),
-        ages=IteratorAges(),
+        observed=Observed(),
         region=options.region,
         poll_seconds=options.poll_seconds,
         wake=threading.Event(),

@@ -42,17 +42,20 @@ class Poller:
 
         Raises what ended a shard's thread: the supervisor starts the poller again.
         """
-        publish_at = time.time() + self._period_seconds
+        period = self._period_seconds
+        publish_at = _next_multiple(period)
         while not stop.is_set():
             try:
                 self._refresh()
                 if time.time() >= publish_at:
-                    publish_at += self._period_seconds
-                    self._around.ages.publish(self._around.own("cloudwatch"), now=time.time())
+                    # In the middle of its period, wherever this thread was at its end.
+                    middle = publish_at - period / 2
+                    self._around.observed.publish(self._around.own("cloudwatch"), at=middle)
+                    publish_at = _next_multiple(period)
             except (BotoCoreError, ClientError) as error:
                 _log.warning("the emulator does not answer as it should: %s", error)
             self._around.checkpoints.flush()
-            self._around.wake.wait(TICK_SECONDS)
+            self._around.wake.wait(min(TICK_SECONDS, max(0.0, publish_at - time.time())))
             self._around.wake.clear()
         self._stop_all()
         self._around.checkpoints.flush()
@@ -129,6 +132,11 @@ class Poller:
         for running in self._running.values():
             for thread in running.threads.values():
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _next_multiple(period_seconds: float) -> float:
+    """Return the end of the current period, counted from the epoch as CloudWatch does."""
+    return (time.time() // period_seconds + 1) * period_seconds
 
 
 def _reap(running: _Running) -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.event_source_mapping import event, on_failure, rules
 from infra.local.event_source_mapping.checkpoints import Checkpoints
-from infra.local.event_source_mapping.iterator_age import IteratorAges
+from infra.local.event_source_mapping.metrics import Observed
 from infra.local.event_source_mapping.settings import Mapping
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Surroundings:
     own: Callable[[str], Any]
     role: Callable[[str], Callable[[str], Any]]
     checkpoints: Checkpoints
-    ages: IteratorAges
+    observed: Observed
     region: str
     poll_seconds: float
     wake: threading.Event
@@ -133,7 +133,7 @@ class ShardThread(threading.Thread):
 
     def _invoke(self, batch: rules.Batch) -> None:
         age_ms = (time.time() - batch.records[-1].arrival) * 1000
-        self._around.ages.observe(self.mapping.function_name, age_ms)
+        self._around.observed.sent(self.mapping.function_name, age_ms=age_ms)
         try:
             response = self._around.own("lambda").invoke(
                 FunctionName=self.mapping.function_arn, Payload=batch.payload
@@ -169,6 +169,11 @@ class ShardThread(threading.Thread):
             self._state.not_discarded(now=time.time())
             return
         _log.warning("gave up %d records of %s: %s", len(batch.records), self._shard_id, condition)
+        self._around.observed.gave_up(
+            self.mapping.uuid,
+            records=len(batch.records),
+            delivered=self.mapping.destination_arn is not None,
+        )
         self._state.discarded()
         self._save()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from infra.local.event_source_mapping import event, on_failure
 from infra.local.event_source_mapping.checkpoints import Checkpoints
-from infra.local.event_source_mapping.iterator_age import IteratorAges
+from infra.local.event_source_mapping.metrics import Observed
 from infra.local.event_source_mapping.rules import Batch, Condition, Record
 from infra.local.event_source_mapping.settings import Mapping, Settings, Start, from_api
 from pipeline.errors import UserError
@@ -159,17 +159,39 @@ def test_a_deleted_mapping_is_forgotten(tmp_path: Path) -> None:
 def test_a_period_publishes_its_highest_age_of_each_function_once() -> None:
     published: list[Any] = []
     cloudwatch = SimpleNamespace(put_metric_data=lambda **data: published.append(data))
-    ages = IteratorAges()
+    observed = Observed()
     for name, age_ms in (("f", 10.0), ("f", 30.0), ("f", 20.0), ("g", 5.0)):
-        ages.observe(name, age_ms)
-    ages.publish(cloudwatch, now=1_800_000_000.0)
-    ages.publish(cloudwatch, now=1_800_000_060.0)
+        observed.sent(name, age_ms=age_ms)
+    observed.publish(cloudwatch, at=1_800_000_000.0)
+    observed.publish(cloudwatch, at=1_800_000_060.0)
     data = [datum for call in published for datum in call["MetricData"]]
     assert [(datum["Dimensions"][0]["Value"], datum["Value"]) for datum in data] == [
         ("f", 30.0),
         ("g", 5.0),
     ]
     assert {call["Namespace"] for call in published} == {"AWS/Lambda"}
+
+
+@aws_rule(
+    page="Lambda developer guide, Types of metrics for event source mappings",
+    says="`OnFailureDestinationDeliveredEventCount` counts what reached the on-failure destination,"
+    " `DroppedEventCount` what was given up without one",
+    alone="not published",
+)
+def test_a_period_publishes_what_each_mapping_gave_up() -> None:
+    published: list[Any] = []
+    cloudwatch = SimpleNamespace(put_metric_data=lambda **data: published.append(data))
+    observed = Observed()
+    for records, delivered in ((3, True), (2, True), (1, False)):
+        observed.gave_up("u", records=records, delivered=delivered)
+    observed.publish(cloudwatch, at=1_800_000_000.0)
+    observed.publish(cloudwatch, at=1_800_000_060.0)
+    data = [datum for call in published for datum in call["MetricData"]]
+    assert {(datum["MetricName"], datum["Value"]) for datum in data} == {
+        ("OnFailureDestinationDeliveredEventCount", 5),
+        ("DroppedEventCount", 1),
+    }
+    assert {datum["Dimensions"][0]["Value"] for datum in data} == {"u"}
 
 
 def test_records_given_up_for_their_age_say_so_and_that_nobody_was_invoked() -> None:

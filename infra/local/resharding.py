@@ -8,7 +8,6 @@ Enhanced fan-out is left alone: a subscription to a closed shard does not see it
 """
 # ruff: noqa: SLF001 - replacing private functions of the pinned version is this module's purpose
 
-import base64
 import json
 import math
 import time
@@ -160,14 +159,13 @@ def get_shard_iterator(data: Request) -> Answer:
         after = shards.starting_after(stream["shards"][shard_id], data, tip)
     except (KeyError, TypeError, ValueError) as error:
         return _error("InvalidArgumentException", f"not a position to start from: {error!r}")
-    return _ok({"ShardIterator": _iterator(stream, shard_id, after)})
+    return _ok({"ShardIterator": shards.iterator(stream["StreamARN"], shard_id, after)})
 
 
 def get_records(data: Request) -> Answer:
     """Read on from an iterator; at the end of a closed shard there is no next one but children."""
     try:
-        position = json.loads(base64.urlsafe_b64decode(data["ShardIterator"]))
-        stream_arn, shard_id, after, given = position
+        stream_arn, shard_id, after, given = shards.read_iterator(data["ShardIterator"])
     except (KeyError, TypeError, ValueError):
         return _error("InvalidArgumentException", "Invalid ShardIterator")
     if time.time() - given > ITERATOR_SECONDS:
@@ -178,7 +176,7 @@ def get_records(data: Request) -> Answer:
     if not stream or shard_id not in stream["shards"]:
         return _error("ResourceNotFoundException", f"Shard {shard_id} of {stream_arn} not found")
     shard = stream["shards"][shard_id]
-    records, unread = shards.read(shard, int(after), data.get("Limit", shards.READ_RECORDS_MAX))
+    records, unread = shards.read(shard, after, data.get("Limit", shards.READ_RECORDS_MAX))
     encryption = {"EncryptionType": stream.get("EncryptionType", "NONE")}
     answer: dict[str, Any] = {"Records": [{**record, **encryption} for record in records]}
     behind_seconds = time.time() - shards.arrival(unread) if unread else 0.0
@@ -186,8 +184,8 @@ def get_records(data: Request) -> Answer:
     if unread is None and shards.is_closed(shard):
         answer["ChildShards"] = shards.children(stream, shard_id)
     else:
-        last = shards.sequence(records[-1]) if records else int(after)
-        answer["NextShardIterator"] = _iterator(stream, shard_id, last)
+        last = shards.sequence(records[-1]) if records else after
+        answer["NextShardIterator"] = shards.iterator(stream_arn, shard_id, last)
     for observe in observers:
         observe(stream["StreamName"], records, answer["MillisBehindLatest"])
     return _ok(answer)
@@ -225,12 +223,6 @@ def _reshardable(data: Request, *members: str) -> tuple[shards.Stream, Answer | 
                 "InvalidArgumentException", f"{data[member]} was already split or merged"
             )
     return stream, None
-
-
-def _iterator(stream: shards.Stream, shard_id: str, after: int) -> str:
-    """Return an opaque iterator; numbers over 2^53 are kept as text."""
-    position = [stream["StreamARN"], shard_id, str(after), time.time()]
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
 def _ok(answer: dict[str, Any]) -> Answer:

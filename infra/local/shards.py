@@ -4,6 +4,8 @@ They work on ministack's own record of a stream (a dictionary). A shard of a spl
 `opened_at`, a closed one `closed_at` (seconds since the epoch) and `ending_sequence_number`.
 """
 
+import base64
+import json
 import math
 import time
 from bisect import bisect_left, bisect_right
@@ -36,6 +38,21 @@ def arrival(record: Shard) -> float:
 def sequence(record: Shard) -> int:
     """Return a record's sequence number."""
     return int(record["SequenceNumber"])
+
+
+def iterator(stream_arn: str, shard_id: str, after: int) -> str:
+    """Return an opaque iterator; numbers over 2^53 are kept as text."""
+    position = [stream_arn, shard_id, str(after), time.time()]
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def read_iterator(opaque: str) -> tuple[str, str, int, float]:
+    """Return an iterator's stream (ARN), shard, the number before it, and when it was given.
+
+    Raises KeyError, TypeError or ValueError for what is no iterator of ours.
+    """
+    stream_arn, shard_id, after, given = json.loads(base64.urlsafe_b64decode(opaque))
+    return stream_arn, shard_id, int(after), given
 
 
 def starting_hash_key(shard: Shard) -> int:

@@ -32,6 +32,8 @@ class Quarantined:
     event_id: str | None
     partition_key: str
     raw: bytes
+    arrival_ms: int = 0
+    """When its record arrived on the stream, in ms since the epoch."""
 
 
 def read_quarantine(lake: Path) -> tuple[list[Quarantined], int]:
@@ -42,10 +44,12 @@ def read_quarantine(lake: Path) -> tuple[list[Quarantined], int]:
     rows: list[Quarantined] = []
     without_bytes = 0
     for path in sorted((lake / QUARANTINE_TABLE).rglob("*.parquet")):
-        columns = ["reason", "event_id", "partition_key", "raw"]
+        columns = ["reason", "event_id", "partition_key", "raw", "arrival_time"]
         for row in pq.read_table(path, columns=columns, partitioning=None).to_pylist():
+            arrival_ms = round(row.pop("arrival_time").timestamp() * 1000)
             if row["raw"]:
-                rows.append(Quarantined(file=path.relative_to(lake).as_posix(), **row))
+                file = path.relative_to(lake).as_posix()
+                rows.append(Quarantined(file=file, arrival_ms=arrival_ms, **row))
             else:
                 without_bytes += 1
     return rows, without_bytes

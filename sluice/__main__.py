@@ -10,6 +10,7 @@ import rich_click as click
 from pipeline.errors import OperatingError, UserError
 from sluice import (
     alarms,
+    backfill,
     demo,
     down,
     drain,
@@ -48,6 +49,7 @@ VERBS = (
     drain.drain,
     verify.verify,
     replay.replay,
+    backfill.backfill,
     query.query,
     alarms.alarms,
     runbook.runbook,

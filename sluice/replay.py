@@ -1,5 +1,6 @@
 """Send quarantined events again after a fix; what the lake has already is left out."""
 
+import math
 import secrets
 import tempfile
 from collections import Counter
@@ -27,7 +28,7 @@ from pipeline.sinks.lake_reader import copy_lake
 from sluice import stack as stacks
 from sluice.console import progress, result, say
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
-from sluice.options import stack_option
+from sluice.options import ago_ms, stack_option
 from sluice.stack import Stack
 
 CLAIM_MS: Final = 15 * 60_000
@@ -36,8 +37,31 @@ CLAIM_MS: Final = 15 * 60_000
 ID_FIELDS: Final = tuple({contract.id_field for contract in CONTRACTS})
 
 
-def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Counter[str]:
-    """Send again the rows of these reasons, all reasons if empty, and wait until they are judged.
+Span = tuple[float, float]
+"""First and last moment, in ms since the epoch."""
+EVER: Final[Span] = (-math.inf, math.inf)
+
+
+def chosen_rows(
+    rows: list[Quarantined], reasons: frozenset[str], arrived: Span
+) -> list[Quarantined]:
+    """Return the rows of these reasons, all if empty, in whose file one arrived in the span.
+
+    A claim is on all rows of a file and reason, so they are sent together or not at all.
+    """
+    first_ms, last_ms = arrived
+    groups = {(row.file, row.reason) for row in rows if first_ms <= row.arrival_ms <= last_ms}
+    return [
+        row
+        for row in rows
+        if (row.file, row.reason) in groups and (not reasons or row.reason in reasons)
+    ]
+
+
+def replay_stack(
+    stack: Stack, reasons: frozenset[str], *, bars: Progress, arrived: Span = EVER
+) -> Counter[str]:
+    """Send again the rows that `chosen_rows` gives, and wait until they are judged.
 
     Returns counts by fate: sent, stored already, claimed by others, without bytes. Raises
     OperatingError when the stream, the ledger or the lake does not answer; run it again then.
@@ -48,7 +72,7 @@ def replay_stack(stack: Stack, reasons: frozenset[str], *, bars: Progress) -> Co
         lake = Path(folder)
         copy_lake(stack.environment.s3, stack.environment.settings.lake_bucket, lake)
         rows, without_bytes = read_quarantine(lake)
-        wanted = [row for row in rows if not reasons or row.reason in reasons]
+        wanted = chosen_rows(rows, reasons, arrived)
         ids = frozenset(event_id for row in wanted for event_id in ids_of(row, ID_FIELDS))
         stored = stored_ids(lake, CONTRACTS, ids)
     bars.update(task, total=len(wanted), note="sending")
@@ -111,12 +135,26 @@ def _drain(stack: Stack) -> None:
 @click.command(help=__doc__)
 @stack_option
 @click.option("--reason", "reasons", multiple=True, help="Only rows of this reason; repeatable.")
+@click.option("--since", "since_ms", callback=ago_ms, help="Only what arrived since: 3h, 2d, ISO.")
+@click.option("--until", "until_ms", callback=ago_ms, help="Only what arrived until then.")
 @click.pass_obj
-def replay(home: Path, stack: str, reasons: tuple[str, ...]) -> None:
-    """Replay, then say what became of the rows."""
+def replay(
+    home: Path,
+    stack: str,
+    reasons: tuple[str, ...],
+    *,
+    since_ms: int | None,
+    until_ms: int | None,
+) -> None:
+    """Replay, then say what became of the rows. All rows of a file and reason go together."""
     found = stacks.find(home, stack)
+    first_ms, last_ms = EVER
+    arrived = (
+        first_ms if since_ms is None else since_ms,
+        last_ms if until_ms is None else until_ms,
+    )
     with progress() as bars:
-        fates = replay_stack(found, frozenset(reasons), bars=bars)
+        fates = replay_stack(found, frozenset(reasons), bars=bars, arrived=arrived)
     for fate, count in sorted(fates.items()):
         if count:
             result(f"{fate:16} {count:,}")

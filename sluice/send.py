@@ -11,14 +11,17 @@ import boto3
 import rich_click as click
 
 from pipeline.audit.history import Answer
+from pipeline.audit.quarantined import readable_ids
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.answers import Answered
 from pipeline.producer.kinesis import Producer
 from pipeline.producer.settings import ProducerSettings, client_config
 from sluice import stack as stacks
+from sluice.backfill import known_ids
 from sluice.console import result, say
 from sluice.options import stack_option
+from sluice.replay import ID_FIELDS
 from sluice.stack import Stack
 
 KEYS: Final = {contract.table: contract.key_field for contract in CONTRACTS}
@@ -37,6 +40,11 @@ def address(line: bytes) -> tuple[str, str]:
         return (table, str(event[KEYS[table]])) if table in KEYS else (UNKNOWN_TABLE, str(table))
     except (ValueError, RecursionError, LookupError, TypeError):
         return UNKNOWN_TABLE, UNKNOWN_TABLE
+
+
+def only_missing(lines: list[bytes], known: frozenset[str]) -> list[bytes]:
+    """Return the lines whose event is not known; one without a readable id is not known either."""
+    return [line for line in lines if known.isdisjoint(readable_ids(line, ID_FIELDS))]
 
 
 def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:
@@ -70,22 +78,27 @@ def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:
 @click.argument(
     "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False
 )
+@click.option(
+    "--missing", is_flag=True, help="Leave out what the lake or its quarantine has, by its id."
+)
 @click.pass_obj
-def send(home: Path, stack: str, file: Path | None) -> None:
+def send(home: Path, stack: str, file: Path | None, *, missing: bool) -> None:
     """Send, wait for every answer, and say what the stream answered."""
     found = stacks.find(home, stack)
-    if file is None:
-        answers = send_lines(found, sys.stdin.buffer)
-    else:
-        with file.open("rb") as lines:
-            answers = send_lines(found, lines)
+    with sys.stdin.buffer if file is None else file.open("rb") as source:
+        lines: Iterable[bytes] = source
+        if missing:
+            every = source.readlines()
+            lines = only_missing(every, known_ids(found))
+            result(f"{'there already':13} {len(every) - len(lines):,}")
+        answers = send_lines(found, lines)
     for answer in Answer:
         if answers[answer]:
             result(f"{answer:13} {answers[answer]:,}")
-    missing = answers[Answer.REFUSED] + answers[Answer.UNKNOWN]
-    if missing:
+    unsure = answers[Answer.REFUSED] + answers[Answer.UNKNOWN]
+    if unsure:
         raise OperatingError(
-            f"{missing:,} events are not known to be on the stream; send the same file again: "
+            f"{unsure:,} events are not known to be on the stream; send the same file again: "
             "what has arrived is recognised as a copy within the stack's window"
         )
     say(f"next: ./dev sluice drain --stack {stack}, then ./dev sluice query --stack {stack} SQL")

@@ -84,10 +84,12 @@ def test_rows_that_hold_no_bytes_are_counted_and_cannot_be_sent(tmp_path: Path) 
             "event_id": pa.array([None, None], pa.string()),
             "partition_key": ["", "k"],
             "raw": [b"", PACKED],
+            "arrival_time": pa.array([1_000, 2_000], pa.timestamp("ms", "UTC")),
         },
     )
     rows, without_bytes = read_quarantine(tmp_path)
-    assert rows == [replace(UNREAD, file="quarantine/dt=2026-01-01/f.parquet")]
+    file = "quarantine/dt=2026-01-01/f.parquet"
+    assert rows == [replace(UNREAD, file=file, arrival_ms=2_000)]
     assert without_bytes == 1
 
 

@@ -1,0 +1,147 @@
+"""Read a span of the stream again and send what neither the lake nor quarantine has of it."""
+
+import secrets
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import rich_click as click
+
+from pipeline.audit.quarantined import payloads_of, readable_ids
+from pipeline.contracts import CONTRACTS
+from pipeline.core.payload import compress
+from pipeline.environment import wall_clock_ms
+from pipeline.errors import OperatingError, Refused, UserError
+from pipeline.functions import worker_for
+from pipeline.ledger.claims import Claim, Claims, ClaimState
+from pipeline.replay import Quarantined, ids_of, read_quarantine, send_again
+from pipeline.sinks.lake_reader import copy_lake
+from pipeline.sources.time_range import read_between
+from sluice import stack as stacks
+from sluice.console import result, say
+from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
+from sluice.options import ago_ms, stack_option
+from sluice.query import ask
+from sluice.replay import CLAIM_MS, ID_FIELDS
+from sluice.stack import Stack
+
+CLAIMED: Final = "stream"
+"""What a backfill claims: one at a time, for two would each miss what the other has sent."""
+REASON: Final = "backfill"
+
+
+def known_ids(stack: Stack) -> frozenset[str]:
+    """Return every id that the lake or its quarantine holds. Raises OperatingError."""
+    with tempfile.TemporaryDirectory(prefix="sluice-known-") as folder:
+        lake = Path(folder)
+        copy_lake(stack.environment.s3, stack.environment.settings.lake_bucket, lake)
+        found = {
+            event_id for row in read_quarantine(lake)[0] for event_id in ids_of(row, ID_FIELDS)
+        }
+        for contract in CONTRACTS:
+            if any((lake / contract.table).glob("dt=*")):
+                rows = ask(lake, f'SELECT "{contract.id_field}" FROM "{contract.table}"')
+                found.update(str(row[0]) for row in rows.fetchall()) if rows else None
+    return frozenset(found)
+
+
+def missing_of(data: bytes, known: frozenset[str]) -> tuple[bytes, int]:
+    """Return the lines of a record whose id is not known, compressed, and how many there are.
+
+    A line without a readable id is in quarantine, as it is: it is left out.
+    """
+    lines = [line for body in payloads_of(data) for line in body.split(b"\n") if line.strip()]
+    left = [
+        line for line in lines if (ids := readable_ids(line, ID_FIELDS)) and known.isdisjoint(ids)
+    ]
+    return (compress(b"\n".join(left)) if left else b""), len(left)
+
+
+def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str]:
+    """Send again what is missing of a span of the stream; return counts of records and events.
+
+    Each event goes to the shard of its own record, marked as a replay. Raises UserError for a span
+    that reaches into the dedupe window: its ids are still known there, and copies would be dropped
+    as such. Raises OperatingError when somebody else backfills, or AWS does not answer; what was
+    sent till then is known to the next call.
+    """
+    window_ms = stack.environment.settings.window_seconds * 1000
+    if until_ms > wall_clock_ms() - window_ms:
+        raise UserError(
+            f"what arrived in the last {window_ms // 1000} s is still recognised as sent; "
+            f"use --until {window_ms // 1000 + 1}s, or wait"
+        )
+    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+    claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
+    claim = Claim(
+        file=CLAIMED,
+        reason=REASON,
+        state=ClaimState.CLAIMED,
+        token=secrets.token_hex(16),
+        deadline_ms=wall_clock_ms() + CLAIM_MS,
+    )
+    try:
+        claims.take(claim, now_ms=wall_clock_ms())
+    except Refused:
+        raise OperatingError("somebody else backfills now; wait until that one is over") from None
+    try:
+        fates = _send(stack, claim, since_ms=since_ms, until_ms=until_ms)
+        drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+    finally:
+        claims.advance(replace(claim, deadline_ms=0))  # over: the next one may take it
+    return fates
+
+
+def _send(stack: Stack, claim: Claim, *, since_ms: int, until_ms: int) -> Counter[str]:
+    """Send what is missing, shard by shard. Raises OperatingError once the claim is over (T24)."""
+    environment = stack.environment
+    known = known_ids(stack)
+    fates: Counter[str] = Counter()
+    for shard in worker_for(environment).source.shards():
+        records = read_between(
+            environment.kinesis,
+            environment.settings.stream,
+            shard.shard,
+            since_ms=since_ms,
+            until_ms=until_ms,
+        )
+        for record in records:
+            fates["records read"] += 1
+            data, events = missing_of(record.data, known)
+            if not events:
+                continue
+            if wall_clock_ms() >= claim.deadline_ms:
+                raise OperatingError(
+                    "a backfill takes 15 minutes at most; run it again for the rest"
+                )
+            row = Quarantined(
+                file=CLAIMED,
+                reason=REASON,
+                event_id=None,
+                partition_key=record.partition_key,
+                raw=data,
+            )
+            send_again(environment.kinesis, environment.settings.stream, row)
+            fates["events sent again"] += events
+    return fates
+
+
+@click.command(help=__doc__)
+@stack_option
+@click.option("--since", "since_ms", required=True, callback=ago_ms, help="From when: 3h, 2d, ISO.")
+@click.option("--until", "until_ms", callback=ago_ms, help="Until when; else until the window.")
+@click.pass_obj
+def backfill(home: Path, stack: str, *, since_ms: int, until_ms: int | None) -> None:
+    """Backfill, wait until it is in the lake, and say how much it was."""
+    found = stacks.find(home, stack)
+    window_ms = found.environment.settings.window_seconds * 1000
+    last_ms = wall_clock_ms() - window_ms if until_ms is None else until_ms
+    if since_ms > last_ms:
+        raise UserError("the span is empty: --since is later than --until, or within the window")
+    fates = backfill_stack(found, since_ms=since_ms, until_ms=last_ms)
+    for fate in ("records read", "events sent again"):
+        result(f"{fate:17} {fates[fate]:,}")
+    if not fates["records read"]:
+        say("the stream holds nothing of that span any more, or nothing arrived")

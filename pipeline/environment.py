@@ -34,6 +34,8 @@ class FunctionSettings(BaseModel):
     window_seconds: int = Field(alias=names.ENV_WINDOW_SECONDS, ge=1)
     run_seconds_max: int = Field(alias=names.ENV_RUN_SECONDS_MAX, ge=1, le=900)
     metrics_namespace: str = Field(alias=names.ENV_METRICS_NAMESPACE, min_length=1)
+    canary_seconds_max: int = Field(default=150, alias=names.ENV_CANARY_SECONDS_MAX, ge=60)
+    """A canary this young is found in time: two minutes' ones, and half a minute to be taken in."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "FunctionSettings":

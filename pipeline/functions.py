@@ -26,6 +26,7 @@ from pipeline.ledger.settings import ProtocolSettings
 from pipeline.ledger.state import TakeOutcome
 from pipeline.meter import Meter
 from pipeline.metrics import Metric, MetricLog, Value
+from pipeline.probe import probe
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
@@ -116,6 +117,15 @@ def sweep_ledger(remaining_ms: RemainingMs) -> dict[str, Any]:
         "swept": len(outcomes),
         "waiting": {o.shard: o.waits_for for o in outcomes if o.waits_for},
     }
+
+
+def probe_freshness(_remaining_ms: RemainingMs) -> dict[str, Any]:
+    """Measure how late the lake is and send a canary; answer what was found.
+
+    Raises the first trouble, once all that could be measured is on the log.
+    """
+    process = _process()
+    return probe(process.worker, process.environment, metric_log(process.environment))
 
 
 @dataclass(frozen=True, kw_only=True)

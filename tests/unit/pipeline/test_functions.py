@@ -1,10 +1,5 @@
 """The two functions from event to answer, on real parts in this process."""
 
-import base64
-import json
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from pipeline import functions
@@ -13,70 +8,9 @@ from pipeline.core.records import Position, ShardId
 from pipeline.core.result import Attempt
 from pipeline.domain import catalog
 from pipeline.domain.known_good import KNOWN_GOOD
-from pipeline.environment import function_environment, wall_clock_ms
 from pipeline.errors import BrokenInvariant, OperatingError, UserError
 from pipeline.testing.core import ScriptedSeen
-from tests.unit.pipeline.conftest import Aws
-
-MINUTE_MS = 60_000
-
-
-@pytest.fixture(autouse=True)
-def cold() -> Iterator[None]:
-    """Start each test as a new process would, and leave none of its clients behind."""
-    for cached in (function_environment, functions._process):
-        cached.cache_clear()
-    yield
-    for cached in (function_environment, functions._process):
-        cached.cache_clear()
-
-
-@pytest.fixture
-def function(aws: Aws, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Aws:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return aws
-
-
-def departure(number: int, **changes: Any) -> bytes:
-    event = json.loads(KNOWN_GOOD.data)
-    now = {"event_time": wall_clock_ms(), "id": f"d{number}", "sequence": number}
-    return json.dumps(event | now | changes).encode()
-
-
-def put(aws: Aws, *bodies: bytes) -> dict[str, Any]:
-    """Put records, and return the event in which a mapping would deliver all of the stream."""
-    for body in bodies:
-        aws.kinesis.put_record(StreamName=aws.name, Data=body, PartitionKey="k")
-    shard = aws.kinesis.list_shards(StreamName=aws.name)["Shards"][0]["ShardId"]
-    iterator = aws.kinesis.get_shard_iterator(
-        StreamName=aws.name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records = aws.kinesis.get_records(ShardIterator=iterator)["Records"]
-    return {
-        "Records": [
-            {
-                "eventID": f"{shard}:{record['SequenceNumber']}",
-                "kinesis": {
-                    "sequenceNumber": record["SequenceNumber"],
-                    "partitionKey": record["PartitionKey"],
-                    "approximateArrivalTimestamp": record[
-                        "ApproximateArrivalTimestamp"
-                    ].timestamp(),
-                    "data": base64.b64encode(record["Data"]).decode(),
-                },
-            }
-            for record in records
-        ]
-    }
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """Return the line of metrics that was written for the stream as a whole."""
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (found,) = [line for line in lines if "EventsReceived" in line]
-    whole: dict[str, Any] = found
-    return whole
+from tests.unit.pipeline.conftest import MINUTE_MS, Aws, departure, put, said
 
 
 def test_a_batch_is_stored_answered_and_counted(

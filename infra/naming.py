@@ -65,6 +65,16 @@ class Names:
         return f"{self.prefix}-ledger-sweeper"
 
     @property
+    def freshness_probe(self) -> str:
+        """The function that measures from outside how late the lake is."""
+        return f"{self.prefix}-freshness-probe"
+
+    @property
+    def lake_auditor(self) -> str:
+        """The function that holds the lake against the stream."""
+        return f"{self.prefix}-lake-auditor"
+
+    @property
     def key_alias(self) -> str:
         """The key's alias, in KMS's own form."""
         return f"alias/{self.prefix}"
@@ -79,8 +89,18 @@ class Names:
         """Where alarms are told."""
         return f"{self.prefix}-alarms"
 
+    @property
+    def pages_topic(self) -> str:
+        """Where incidents are told, once each."""
+        return f"{self.prefix}-pages"
+
+    @property
+    def dashboard(self) -> str:
+        """The one page that shows the stack."""
+        return self.prefix
+
     def alarm(self, rule: str) -> str:
-        """Return the name of an alarm by its rule's id."""
+        """Return the name of an alarm by its rule's or composite's id."""
         return f"{self.prefix}-{rule}"
 
     def log_group(self, function: str) -> str:

@@ -19,6 +19,11 @@ READ_PREFIXES: Final = (
 WRITE_PREFIXES: Final = READ_PREFIXES
 """The on-failure prefix too: the mapping writes there with the function's role."""
 
+CANARIES_PREFIX: Final = f"{names.LAKE_PREFIX}{names.CANARY_TABLE}/"
+"""All that the probe sees of the lake: it looks for its own canaries."""
+AUDITED_PREFIXES: Final = (names.LAKE_PREFIX, names.IDS_PREFIX)
+"""What the auditor reads: every table, quarantine among them, and the ids that were committed."""
+
 KEY_ADMINISTRATION: Final = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -76,6 +81,16 @@ def read_stream(stream_arn: str) -> list[Statement]:
     ]
 
 
+def send_canaries(stream_arn: str) -> list[Statement]:
+    """Put single records on a stream: all that the probe writes anywhere, its log aside."""
+    return [_allow(["kinesis:PutRecord"], [stream_arn])]
+
+
+def read_ledger(table_arn: str) -> list[Statement]:
+    """Read heads and commits, and change none."""
+    return [_allow(["dynamodb:GetItem", "dynamodb:Query"], [table_arn])]
+
+
 def use_ledger(table_arn: str) -> list[Statement]:
     """Read and write heads and commits; a transaction needs the actions of its parts."""
     return [
@@ -95,12 +110,19 @@ def use_ledger(table_arn: str) -> list[Statement]:
 def use_lake(bucket_arn: str) -> list[Statement]:
     """Read, write and list the lake's prefixes; never delete: objects go by lifecycle alone."""
     return [
-        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in READ_PREFIXES]),
+        *read_lake(bucket_arn, READ_PREFIXES),
         _allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*" for prefix in WRITE_PREFIXES]),
+    ]
+
+
+def read_lake(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
+    """Read and list what lies under `prefixes` of the lake, and write nothing."""
+    return [
+        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
         _allow(
             ["s3:ListBucket"],
             [bucket_arn],
-            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in READ_PREFIXES]}},
+            Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         ),
     ]
 
@@ -109,6 +131,40 @@ def use_key(key_arn: str) -> list[Statement]:
     """Encrypt and decrypt through the services that hold the data."""
     return [
         _allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key_arn])
+    ]
+
+
+def decrypt_with_key(key_arn: str) -> list[Statement]:
+    """Decrypt through the services that hold the data, and encrypt nothing."""
+    return [_allow(["kms:Decrypt", "kms:DescribeKey"], [key_arn])]
+
+
+def process_events(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what stream processor and sweeper may do: both run the whole protocol."""
+    return [*read_stream(stream), *use_ledger(ledger), *use_lake(lake), *use_key(key)]
+
+
+def probe_freshness(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what the probe may do: look at stream and ledger, send a canary and look for it.
+
+    It encrypts, for a record of an encrypted stream is encrypted with its key.
+    """
+    return [
+        *read_stream(stream),
+        *send_canaries(stream),
+        *read_ledger(ledger),
+        *read_lake(lake, (CANARIES_PREFIX,)),
+        *use_key(key),
+    ]
+
+
+def audit_lake(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what the auditor may do: read everything that it compares, and write nothing."""
+    return [
+        *read_stream(stream),
+        *read_ledger(ledger),
+        *read_lake(lake, AUDITED_PREFIXES),
+        *decrypt_with_key(key),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -10,10 +11,15 @@ from pulumi.runtime import config as pulumi_config
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from infra.alarm_rule import Objectives
+
 SECONDS_PER_HOUR: Final = 3600
 HOURS_PER_DAY: Final = 24
 COMMIT_DAYS: Final = 40
 """How long the ledger keeps a commit (`pipeline.ledger.items`, `COMMIT_KEEP_MS`)."""
+
+OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
+"""The settings that the alarms are made from."""
 
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 """What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
@@ -106,14 +112,58 @@ class Settings(BaseModel):
     alarm_email: str | None = Field(
         None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told of alarms, besides the topic."
     )
-    iterator_age_seconds_max: int = Field(
-        300, ge=60, le=86_400, description="Alarm: age of the records that the function gets."
+    page_email: str | None = Field(
+        None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Who is paged, once an incident, besides the pages topic.",
     )
-    retention_percent_max: int = Field(
-        50, ge=1, le=90, description="Alarm: age of unread records, as a share of retention."
+    oldest_event_age_seconds_max: int = Field(
+        300,
+        ge=1,
+        le=86_400,
+        description="Alarm: age of the oldest event not yet in the lake, seen from outside.",
+    )
+    iterator_age_seconds_max: int = Field(
+        300, ge=1, le=86_400, description="Alarm: age of the records that the function gets."
+    )
+    canary_seconds_max: int = Field(
+        180,
+        ge=1,
+        le=3_600,
+        description="How old the newest canary in the lake may be, beyond the batch window.",
+    )
+    canary_minutes_max: int = Field(
+        3,
+        ge=1,
+        le=60,
+        description="Alarm: minutes with no such canary in the lake, beyond the batch window.",
+    )
+    retention_percent_max: float = Field(
+        50, gt=0, le=90, description="Alarm: age of unread records, as a share of retention."
+    )
+    duration_percent_max: float = Field(
+        80, gt=0, le=100, description="Alarm: the longest run, as a share of run_seconds_max."
     )
     quarantine_percent_max: float = Field(
         1.0, gt=0, le=100, description="Alarm: share of events that end in quarantine."
+    )
+    small_files_max: int = Field(
+        1_000, ge=0, description="Alarm: files an hour from which on their average size counts."
+    )
+    file_bytes_min: int = Field(
+        16_384, ge=1, description="Alarm: average size of an hour's files, where they are many."
+    )
+    quiet_minutes: int | None = Field(
+        None,
+        ge=1,
+        le=1_440,
+        description="Alarm: minutes with nothing but the canary; none for a stream that may rest.",
+    )
+    audit_minutes: int = Field(
+        5,
+        ge=0,
+        le=60,
+        description="How often the auditor holds the lake against the stream; 0 makes none.",
     )
     runbooks_url: str = Field(
         "runbooks", min_length=1, description="Where runbooks are read; alarms link to them."
@@ -148,9 +198,20 @@ class Settings(BaseModel):
                 f"record_age_seconds_max: {self.record_age_seconds_max} is neither -1 nor at "
                 "least 60 (Lambda API, CreateEventSourceMapping)"
             )
+        if self.oldest_event_age_seconds_max < self.batch_window_seconds:
+            raise ValueError(
+                f"oldest_event_age_seconds_max: {self.oldest_event_age_seconds_max} is less than a "
+                f"batch is gathered ({self.batch_window_seconds} s); raise it or lower "
+                "batch_window_seconds"
+            )
         if self.package_file is not None and not self.package_file.is_file():
             raise ValueError(f"package_file: there is no file {self.package_file}")
         return self
+
+    @property
+    def objectives(self) -> Objectives:
+        """What the alarms hold the stack to."""
+        return Objectives(**{field: getattr(self, field) for field in OBJECTIVES})
 
     @property
     def hidden_days(self) -> int:

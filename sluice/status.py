@@ -31,6 +31,8 @@ def facts_of(stack: Stack) -> dict[str, Any]:
         "lake": outputs["lake_uri"],
         "ledger_table": outputs["ledger_table"],
         "function": outputs["function_name"],
+        "minute_seconds": stack.minute_seconds,
+        "pace": stack.pace,
         "alarms": _alarms(stack),
         "drained": all(status.drained for status in shards),
         "shards": [
@@ -49,11 +51,17 @@ def _json(value: object) -> object:
 
 
 def _alarms(stack: Stack) -> dict[str, str]:
-    """Return each alarm's state by its name."""
+    """Return each alarm's state by its name, composites too."""
     client = boto3.client("cloudwatch", config=CLIENT_CONFIG, **stack.where)
     try:
-        pages = client.get_paginator("describe_alarms").paginate(AlarmNames=stack.outputs["alarms"])
-        return {a["AlarmName"]: a["StateValue"] for page in pages for a in page["MetricAlarms"]}
+        pages = client.get_paginator("describe_alarms").paginate(
+            AlarmNames=stack.outputs["alarms"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        return {
+            alarm["AlarmName"]: alarm["StateValue"]
+            for page in pages
+            for alarm in (*page["MetricAlarms"], *page["CompositeAlarms"])
+        }
     except (BotoCoreError, ClientError) as error:
         raise OperatingError(f"cannot read the alarms of {stack.name}: {error}") from error
 
@@ -68,7 +76,7 @@ def status(home: Path, stack: str, as_json: bool) -> None:
     if as_json:
         result_json(facts)
         return
-    for key in ("endpoint", "region", "stream", "lake", "ledger_table", "function"):
+    for key in ("endpoint", "region", "stream", "lake", "ledger_table", "function", "pace"):
         result(f"{key:13} {facts[key]}")
     states = facts["alarms"].items()
     on = [name for name, state in states if state == "ALARM"]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from infra.alarm_rules import Objectives, rules
-from infra.documentation import alarms_page, settings_page
+from infra.documentation import alarm_ids, alarms_page, settings_page
 from infra.settings import Settings
 from sluice.__main__ import VERBS, sluice
 from tests import local_aws
@@ -34,17 +33,7 @@ OF_OTHER_PROJECTS = ("services/",)
 """Opens what documents say of the emulator's own files."""
 WORD = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|opt|mnt)/")
-ALARMS = {
-    rule.id
-    for rule in rules(
-        Objectives(
-            iterator_age_seconds_max=300,
-            retention_hours=24,
-            retention_percent_max=50,
-            quarantine_percent_max=1,
-        )
-    )
-}
+ALARMS = alarm_ids()
 
 by_name = pytest.mark.parametrize(
     "path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""Metric alarms."""
+"""Metric alarms, composite alarms and dashboards."""
 
 from typing import Final
 
@@ -84,4 +84,74 @@ METRIC_ALARM: Final = ResourceType(
     gone=("ResourceNotFound",),
 )
 
-TYPES: Final = (METRIC_ALARM,)
+_PUT_COMPOSITE: Final = Call(
+    operation="put_composite_alarm",
+    parameters={
+        "AlarmName": "$alarmName",
+        "AlarmDescription": "$alarmDescription",
+        "AlarmRule": "$alarmRule",
+        "ActionsEnabled": "$actionsEnabled",
+        "AlarmActions": "$alarmActions",
+        "OKActions": "$okActions",
+        "InsufficientDataActions": "$insufficientDataActions",
+        "Tags": Pairs(of="$tags"),
+    },
+)
+
+COMPOSITE_ALARM: Final = ResourceType(
+    token="aws:cloudwatch/compositeAlarm:CompositeAlarm",
+    service="cloudwatch",
+    create=_PUT_COMPOSITE,
+    id="$alarmName",
+    identity=("alarmName",),
+    updates=(
+        Update(
+            properties=(
+                "alarmDescription",
+                "alarmRule",
+                "actionsEnabled",
+                "alarmActions",
+                "okActions",
+                "insufficientDataActions",
+            ),
+            calls=(_PUT_COMPOSITE,),
+        ),
+        tag_updates({"ResourceARN": "$out.arn"}),
+    ),
+    read=(
+        Call(
+            operation="describe_alarms",
+            parameters={"AlarmNames": ["$alarmName"], "AlarmTypes": ["CompositeAlarm"]},
+            into="read",
+        ),
+    ),
+    outputs={"arn": "$read.CompositeAlarms.0.AlarmArn", "alarmName": "$alarmName"},
+    delete=(Call(operation="delete_alarms", parameters={"AlarmNames": ["$alarmName"]}),),
+    gone=("ResourceNotFound",),
+)
+
+_PUT_DASHBOARD: Final = Call(
+    operation="put_dashboard",
+    parameters={"DashboardName": "$dashboardName", "DashboardBody": "$dashboardBody"},
+)
+
+DASHBOARD: Final = ResourceType(
+    token="aws:cloudwatch/dashboard:Dashboard",
+    service="cloudwatch",
+    create=_PUT_DASHBOARD,
+    id="$dashboardName",
+    identity=("dashboardName",),
+    updates=(Update(properties=("dashboardBody",), calls=(_PUT_DASHBOARD,)),),
+    read=(
+        Call(
+            operation="get_dashboard", parameters={"DashboardName": "$dashboardName"}, into="read"
+        ),
+    ),
+    outputs={"dashboardArn": "$read.DashboardArn", "dashboardName": "$dashboardName"},
+    delete=(
+        Call(operation="delete_dashboards", parameters={"DashboardNames": ["$dashboardName"]}),
+    ),
+    gone=("ResourceNotFound", "DashboardNotFoundError"),
+)
+
+TYPES: Final = (METRIC_ALARM, COMPOSITE_ALARM, DASHBOARD)

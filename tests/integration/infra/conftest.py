@@ -29,7 +29,7 @@ def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("package") / "functions.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("lambdas/__init__.py", "")
-        for folder in ("process_stream", "sweep_ledger"):
+        for folder in ("process_stream", "sweep_ledger", "probe_freshness", "audit_lake"):
             archive.writestr(f"lambdas/{folder}/__init__.py", "")
             archive.writestr(f"lambdas/{folder}/handler.py", HANDLER)
     return path

@@ -90,7 +90,7 @@ def probe(tmp_path: Path) -> Path:
     path = tmp_path / "probe.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("lambdas/__init__.py", "")
-        for folder in ("process_stream", "sweep_ledger"):
+        for folder in ("process_stream", "sweep_ledger", "probe_freshness", "audit_lake"):
             archive.writestr(f"lambdas/{folder}/__init__.py", "")
             archive.writestr(f"lambdas/{folder}/handler.py", PROBE)
     return path

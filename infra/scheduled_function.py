@@ -1,45 +1,49 @@
-"""The sweeper: finishes, on a timer, what no further batch will (protocol.md, 2)."""
+"""A function that a schedule invokes: sweeper, probe and auditor are each one."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.function import Function, FunctionArgs
 
-HANDLER: Final = "lambdas.sweep_ledger.handler.handler"
-SCHEDULE: Final = "rate(1 minute)"
-CONCURRENCY_MAX: Final = 1
-"""Two sweepers would fence each other (protocol.md, 2)."""
+TYPES: Final = {
+    "sweeper": "sluice:processing:Sweeper",
+    "probe": "sluice:watch:Probe",
+    "auditor": "sluice:watch:Auditor",
+}
+"""Part of the URNs of all that a component makes: a changed one makes everything anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweeperArgs:
-    """What the sweeper is made from."""
+class ScheduledFunctionArgs:
+    """What a scheduled function is made from."""
 
+    kind: Literal["sweeper", "probe", "auditor"]
     function: FunctionArgs
     rule: str
     """Name of the schedule."""
+    minutes: int
 
 
-class Sweeper(pulumi.ComponentResource):
+class ScheduledFunction(pulumi.ComponentResource):
     """A function, and the schedule that may invoke it."""
 
     function_name: pulumi.Output[str]
 
     def __init__(
-        self, name: str, args: SweeperArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: ScheduledFunctionArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         """Make function, schedule and the permission between them."""
-        super().__init__("sluice:processing:Sweeper", name, None, opts)
+        super().__init__(TYPES[args.kind], name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         function = Function(name, args.function, child)
         rule = aws.cloudwatch.EventRule(
             f"{name}-rule",
             name=args.rule,
-            description="Publishes what is committed, takes over what stands still",
-            schedule_expression=SCHEDULE,
+            description=args.function.description,
+            schedule_expression=rate(args.minutes),
             state="ENABLED",
             opts=child,
         )
@@ -56,10 +60,15 @@ class Sweeper(pulumi.ComponentResource):
         aws.cloudwatch.EventTarget(
             f"{name}-target",
             rule=rule.name,
-            target_id="sweeper",
+            target_id=args.kind,
             arn=function.alias_arn,
             # Otherwise the first runs are refused.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )
         self.function_name = function.function_name
         self.register_outputs({"function_name": self.function_name})
+
+
+def rate(minutes: int) -> str:
+    """Return the schedule of every `minutes`; EventBridge wants the singular of one."""
+    return f"rate({minutes} minute{'' if minutes == 1 else 's'})"

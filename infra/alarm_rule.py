@@ -1,0 +1,128 @@
+"""What an alarm rule is: which series it measures, when it breaches, what its silence means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pipeline import metrics
+
+Statistic = Literal["Sum", "Maximum", "Minimum", "Average", "p50", "p90", "p99"]
+Comparison = Literal["GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"]
+Missing = Literal["notBreaching", "missing"]
+"""CloudWatch's other policies are never right here. `breaching` alarms on every first deploy, for
+a new alarm finds nothing but missing points (its user guide, "Configuring how CloudWatch alarms
+treat missing data"): where silence is trouble the expression says so, by a series that must not
+be silent itself. `ignore` would keep an alarm on for ever."""
+Source = Literal[
+    "function", "sweeper", "probe", "auditor", "stream", "mapping", "table", "pipeline"
+]
+"""Whose metric it is; `DIMENSIONS` has the dimension's name, the composition its value."""
+Page = Literal["lake-is-late", "data-at-risk"]
+"""The composite alarms: each is one incident, and pages once."""
+
+PERIOD_SECONDS: Final = 60
+SECONDS_PER_MINUTE: Final = 60
+MS_PER_SECOND: Final = 1_000
+MS_PER_HOUR: Final = 3_600_000
+
+DIMENSIONS: Final[Mapping[Source, str]] = {
+    "function": "FunctionName",
+    "sweeper": "FunctionName",
+    "probe": "FunctionName",
+    "auditor": "FunctionName",
+    "stream": "StreamName",
+    "mapping": "EventSourceMappingUUID",
+    "table": "TableName",
+    "pipeline": metrics.STREAM_DIMENSION,
+}
+
+SAID: Final[Mapping[Comparison, str]] = {
+    "GreaterThanThreshold": "above",
+    "LessThanThreshold": "below",
+    "LessThanOrEqualToThreshold": "at or below",
+}
+"""A comparison as one says it before its threshold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One metric of one source, and the statistic that is taken of it over a period."""
+
+    namespace: str
+    metric: str
+    source: Source
+    statistic: Statistic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One alarm. `id` is its name, its runbook's file and title, and its drill.
+
+    The one series, or `expression` (CloudWatch's metric math) over the series by their names, is
+    compared with `threshold` in `unit` (for a Sum: so many a period, never a second). It alarms on
+    `periods_to_alarm` breaching ones of the last `periods`, a period being `period_seconds` long.
+    `page` is the composite that pages for it; an alarm without one can wait for the morning.
+    """
+
+    id: str
+    summary: str
+    series: Mapping[str, Series]
+    expression: str = ""
+    threshold: float
+    unit: str
+    threshold_reason: str
+    missing: Missing
+    missing_reason: str
+    comparison: Comparison = "GreaterThanThreshold"
+    period_seconds: int = PERIOD_SECONDS
+    periods: int = 3
+    periods_to_alarm: int = 3
+    page: Page | None = None
+
+    @property
+    def severity(self) -> Literal["page", "notice"]:
+        """Whether somebody is woken."""
+        return "page" if self.page else "notice"
+
+    @property
+    def silence_tells(self) -> bool:
+        """Whether the alarm's topic hears of it when there are no data to judge by."""
+        return self.missing == "missing"
+
+    def runbook(self, base: str) -> str:
+        """Return where the runbook is: derived from the id, so that it cannot drift."""
+        return runbook(base, self.id)
+
+    def description(self, base: str) -> str:
+        """Return what an operator reads in the alarm."""
+        return f"{self.summary} Threshold: {self.threshold_reason} Runbook: {self.runbook(base)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objectives:
+    """What a stack decides about its alarms."""
+
+    oldest_event_age_seconds_max: int
+    iterator_age_seconds_max: int
+    canary_minutes_max: int
+    batch_window_seconds: int
+    retention_hours: int
+    retention_percent_max: float
+    run_seconds_max: int
+    duration_percent_max: float
+    quarantine_percent_max: float
+    file_bytes_min: int
+    small_files_max: int
+    audit_minutes: int
+    """0 for a stack without an auditor."""
+    quiet_minutes: int | None
+
+
+def runbook(base: str, identifier: str) -> str:
+    """Return where the runbook of an alarm is, by its id."""
+    return f"{base.rstrip('/')}/{identifier}.md"
+
+
+def minutes(seconds: int) -> int:
+    """Return how many whole minutes `seconds` take, a part counted as one."""
+    return -(-seconds // SECONDS_PER_MINUTE)

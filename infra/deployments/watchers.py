@@ -1,0 +1,95 @@
+"""The functions on a timer: sweeper, probe and, unless it is switched off, auditor."""
+
+from typing import Final
+
+import pulumi
+
+from infra import policies
+from infra.alarm_rule import Source
+from infra.deployments.functions import Functions
+from infra.naming import Names
+from infra.scheduled_function import ScheduledFunction, ScheduledFunctionArgs
+from infra.settings import Settings
+
+SWEEP_MINUTES: Final = 1
+PROBE_MINUTES: Final = 1
+"""The alarms count minutes without a canary: one is sent and looked for in each."""
+
+CONCURRENCY_MAX: Final = 1
+"""Two sweepers would fence each other (protocol.md, 2), two auditors count the same twice."""
+
+
+class Watchers:
+    """Finish what no batch will, measure from outside, and hold the lake against the stream."""
+
+    def __init__(self, settings: Settings, names: Names, functions: Functions) -> None:
+        """Make the functions and their schedules."""
+        self._made: dict[Source, ScheduledFunction] = {
+            "sweeper": _sweeper(names, functions),
+            "probe": _probe(names, functions),
+        }
+        if settings.audit_minutes:
+            self._made["auditor"] = _auditor(names, functions, settings.audit_minutes)
+
+    @property
+    def outputs(self) -> dict[str, pulumi.Output[str]]:
+        """What a client needs to know: the functions' names."""
+        return {f"{kind}_function_name": made.function_name for kind, made in self._made.items()}
+
+    @property
+    def sources(self) -> dict[Source, pulumi.Input[str]]:
+        """The value of each one's dimension."""
+        return {kind: made.function_name for kind, made in self._made.items()}
+
+
+def _sweeper(names: Names, functions: Functions) -> ScheduledFunction:
+    return ScheduledFunction(
+        "sweeper",
+        ScheduledFunctionArgs(
+            kind="sweeper",
+            function=functions.args(
+                names.ledger_sweeper,
+                "lambdas.sweep_ledger.handler.handler",
+                "Finishes what no further batch will",
+                policies.process_events,
+                concurrency_max=CONCURRENCY_MAX,
+            ),
+            rule=names.ledger_sweeper,
+            minutes=SWEEP_MINUTES,
+        ),
+    )
+
+
+def _probe(names: Names, functions: Functions) -> ScheduledFunction:
+    return ScheduledFunction(
+        "probe",
+        ScheduledFunctionArgs(
+            kind="probe",
+            function=functions.args(
+                names.freshness_probe,
+                "lambdas.probe_freshness.handler.handler",
+                "Measures how late the lake is, and follows a canary into it",
+                policies.probe_freshness,
+            ),
+            rule=names.freshness_probe,
+            minutes=PROBE_MINUTES,
+        ),
+    )
+
+
+def _auditor(names: Names, functions: Functions, minutes: int) -> ScheduledFunction:
+    return ScheduledFunction(
+        "auditor",
+        ScheduledFunctionArgs(
+            kind="auditor",
+            function=functions.args(
+                names.lake_auditor,
+                "lambdas.audit_lake.handler.handler",
+                "Holds the lake against the stream, event by event",
+                policies.audit_lake,
+                concurrency_max=CONCURRENCY_MAX,
+            ),
+            rule=names.lake_auditor,
+            minutes=minutes,
+        ),
+    )

@@ -16,7 +16,7 @@ from sluice.options import stack_option
 def stop_local(folder: Path) -> None:
     """Stop a local stack's processes; its resources end with them, its loads and logs stay."""
     supervisor.stop(folder)
-    for name in ("state.json", "outputs.json", "settings.json"):
+    for name in ("state.json", "outputs.json", "settings.json", "pace.json"):
         (folder / name).unlink(missing_ok=True)
 
 

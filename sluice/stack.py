@@ -25,8 +25,16 @@ class Stack:
     folder: Path
     outputs: dict[str, Any]
     endpoint: str | None
-    minute_seconds: float = 60.0
+    minute_seconds: float = supervisor.Pace.minute_seconds
     """How long a minute of alarms and schedules takes here: less where time is compressed."""
+
+    @property
+    def pace(self) -> str:
+        """How fast alarms and schedules go here, in words."""
+        if self.minute_seconds == supervisor.Pace.minute_seconds:
+            return "as on AWS"
+        factor = supervisor.Pace.minute_seconds / self.minute_seconds
+        return f"compressed {factor:g} times: a minute takes {self.minute_seconds:g} s"
 
     @property
     def where(self) -> dict[str, Any]:

@@ -14,22 +14,38 @@ from sluice.down import stop_local
 from sluice.options import json_option, stack_option
 
 SETTINGS_FILE: Final = "settings.json"
+PACE_FILE: Final = "pace.json"
+COMPRESSION_MAX: Final = 120
+"""A minute of half a second: below that, a batch takes longer than the period it counts in."""
 SET_HELP: Final = "A setting, kept until it is set again; `KEY=` is the default. Repeatable."
+COMPRESS_HELP: Final = (
+    "Alarms' periods and schedules pass so many times faster than on AWS; ages and durations in"
+    " metrics stay real. Kept for the stack; 1 is AWS's time."
+)
 
 
-def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) -> stacks.Stack:
+def bring_up(
+    home: Path,
+    name: str,
+    settings: dict[str, str],
+    port: int | None,
+    *,
+    compression: float | None = None,
+) -> stacks.Stack:
     """Start or find the local AWS of `name`, deploy to it and return the stack.
 
-    A second call changes only what differs. Raises UserError on a wrong setting or a port in use,
+    Its alarms and schedules go `compression` times faster than on AWS, by default as they did. A
+    second call changes only what differs. Raises UserError on a wrong setting or a port in use,
     with nothing half made.
     """
     deploy.check(settings)
     folder = stacks.folder_of(home, name)
     folder.mkdir(parents=True, exist_ok=True)
+    pace = _pace(folder, name, compression)
     was_running = supervisor.running(folder) is not None
     with progress() as bars:
         task = bars.add_task("embedded AWS", total=1, note="starting")
-        aws = supervisor.running(folder) or supervisor.start(folder, port=port)
+        aws = supervisor.running(folder) or supervisor.start(folder, port=port, pace=pace)
         bars.update(task, completed=1, note=aws.endpoint)
         task = bars.add_task("resources", total=None, note="")
 
@@ -54,7 +70,27 @@ def bring_up(home: Path, name: str, settings: dict[str, str], port: int | None) 
     (folder / "outputs.json").write_text(
         json.dumps(outputs, indent=2, sort_keys=True), encoding="utf-8"
     )
+    (folder / PACE_FILE).write_text(json.dumps({"minute_seconds": aws.minute_seconds}))
     return stacks.find(home, name)
+
+
+def _pace(folder: Path, name: str, compression: float | None) -> supervisor.Pace:
+    """Return the pace that was asked for, else that of the stack's last `up`, else AWS's.
+
+    Raises UserError if the stack runs at another: what it keeps in memory ends with it.
+    """
+    path = folder / PACE_FILE
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if compression is None:
+        return supervisor.Pace(**kept)
+    pace = supervisor.Pace(minute_seconds=supervisor.Pace.minute_seconds / compression)
+    running = supervisor.running(folder)
+    if running and running.minute_seconds != pace.minute_seconds:
+        raise UserError(
+            f"stack {name} runs with a minute of {running.minute_seconds:g} s, which lasts as long"
+            f" as it does; run first: ./dev sluice down --stack {name}"
+        )
+    return pace
 
 
 def merged(earlier: dict[str, str], pairs: tuple[str, ...]) -> dict[str, str]:
@@ -85,13 +121,28 @@ def remember(folder: Path, settings: dict[str, str]) -> None:
 @stack_option
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port of 127.0.0.1; a free one else.")
+@click.option(
+    "--compress-time",
+    "compression",
+    type=click.FloatRange(1, COMPRESSION_MAX),
+    metavar="FACTOR",
+    help=COMPRESS_HELP,
+)
 @json_option
 @click.pass_obj
-def up(home: Path, stack: str, pairs: tuple[str, ...], port: int | None, as_json: bool) -> None:
+def up(
+    home: Path,
+    *,
+    stack: str,
+    pairs: tuple[str, ...],
+    port: int | None,
+    compression: float | None,
+    as_json: bool,
+) -> None:
     """Bring the stack up and say where things are."""
     folder = stacks.folder_of(home, stack)
     settings = merged(remembered(folder), pairs)
-    made = bring_up(home, stack, settings, port)
+    made = bring_up(home, stack, settings, port, compression=compression)
     remember(folder, settings)
     facts: dict[str, Any] = {"stack": stack, "endpoint": made.endpoint, **made.outputs}
     if as_json:

@@ -14,10 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from infra.local import lifeline
-from infra.local.front.exchange import Exchange
+from infra.local.front.desk import Desk
 from infra.local.front.proxy import Proxy
+from infra.local.front.streams import Emulator
 from infra.local.front.wire import HEAD_BYTES_MAX
 from infra.local.launcher import EXIT_USER_ERROR, listen
+from infra.local.supervisor import REGION
 from pipeline.errors import UserError
 
 
@@ -46,18 +48,27 @@ def main(arguments: list[str] | None = None) -> int:
     if options.listening is not None:
         options.listening.parent.mkdir(parents=True, exist_ok=True)
         options.listening.touch()
-    asyncio.run(_serve(listener, options.upstream))
+    asyncio.run(_serve(listener, options.upstream, minute_seconds=options.minute_seconds))
     return 0
 
 
-async def _serve(listener: socket.socket, upstream: str) -> None:
+async def _serve(listener: socket.socket, upstream: str, *, minute_seconds: float) -> None:
     address = urlsplit(upstream)
-    proxy = Proxy(address.hostname or "", address.port or 80, Exchange.forward)
+    emulator = Emulator(upstream, REGION)
+    desk = Desk(emulator)
+    proxy = Proxy(address.hostname or "", address.port or 80, desk.handle)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await asyncio.start_server(proxy.serve, sock=listener, limit=HEAD_BYTES_MAX)
-    await stop.wait()
+    publishing = asyncio.create_task(
+        desk.tally.publish(emulator, minute_seconds=minute_seconds), name="metrics"
+    )
+    await asyncio.wait(
+        {publishing, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED
+    )
+    if publishing.done():
+        publishing.result()
     # It holds nothing that a request at work would need to end for.
     os._exit(0)
 

@@ -10,7 +10,6 @@ from infra.local.front.wire import (
     CONTINUE,
     HEAD_BYTES_MAX,
     Head,
-    NotHttp,
     has_body,
     raw_body,
     read_body,
@@ -61,6 +60,7 @@ class Exchange:
         self.head = head
         self.call = call
         self.keeps_connection = not head.closes
+        self.loses_answer = False
         self._reader, self._writer = client
         self._link = link
         self._body: bytes | None = None
@@ -74,6 +74,10 @@ class Exchange:
 
     async def forward(self) -> None:
         """Pass the request and its answer on as they come."""
+        if self.loses_answer:
+            await self.ask()
+            self.reset()
+            return
         reader, answer = await self._send(self._request())
         await _pass_on(self._writer, answer.raw, self._answer_body(reader, answer))
         self._after(answer)
@@ -94,6 +98,9 @@ class Exchange:
 
     async def answer(self, head: bytes, body: bytes) -> None:
         """Answer in the emulator's place; the rest of the request is read, and dropped."""
+        if self.loses_answer:
+            self.reset()
+            return
         if self._body is None:
             self._let_continue()
             async for _ in raw_body(self._reader, self.head):
@@ -156,6 +163,3 @@ async def _pass_on(writer: asyncio.StreamWriter, head: bytes, pieces: AsyncItera
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
-
-
-__all__ = ["ANSWER_SECONDS_MAX", "Exchange", "Link", "NotHttp"]

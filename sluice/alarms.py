@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
-from rich.table import Table
 
 from pipeline.errors import OperatingError, UserError
 from sluice import functions
 from sluice import stack as stacks
-from sluice.console import OUT, result, result_json, say
+from sluice.console import result, result_json, say
 from sluice.options import json_option, stack_option
 from sluice.stack import Stack
 
@@ -121,13 +120,13 @@ def alarms(
     if as_json:
         result_json({"alarms": [asdict(alarm) for alarm in told]})
         return
-    table = Table("alarm", "state", "since (UTC)", "reason")
     for alarm in told:
-        table.add_row(alarm.id, alarm.state, alarm.since, alarm.reason)
-    OUT.print(table)
-    for alarm in told if with_history else ():
-        for at, summary in history(found, alarm.name):
-            result(f"{alarm.id}  {at}  {summary}")
-    for alarm in told:
+        result(f"{alarm.id:22} {alarm.state:17} since {alarm.since} UTC")
         if alarm.state == ON:
-            say(f"next: ./dev sluice runbook run {alarm.id} --stack {stack}")
+            result(f"    {alarm.reason}")
+        for at, summary in history(found, alarm.name) if with_history else ():
+            result(f"    {at}  {summary}")
+    on = [alarm for alarm in told if alarm.state == ON]
+    result(f"{len(told)} alarms, of which on: {', '.join(alarm.id for alarm in on) or 'none'}")
+    for alarm in on:
+        say(f"next: ./dev sluice runbook run {alarm.id} --stack {stack}")

@@ -130,12 +130,20 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
     from ministack import app
     from ministack.core import lambda_runtime
 
-    from infra.local import ageing, cloudwatch, disabled_keys, lambda_service, resharding
+    from infra.local import (
+        ageing,
+        cloudwatch,
+        disabled_keys,
+        key_rotation,
+        lambda_service,
+        resharding,
+    )
 
     resharding.install()
     lambda_service.install()
     ageing.install()
     disabled_keys.install()
+    key_rotation.install()
     cloudwatch.install(minute_seconds=minute_seconds)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -66,8 +66,8 @@ class Bucket:
         self._level -= amount
 
     def pay(self, amount: float) -> None:
-        """Take what has been given already; beyond what was saved up, it is paid for in full."""
-        self._level = self._level - amount if amount <= self._level else -amount
+        """Take what has been given already; more than a full tank uses up what was saved too."""
+        self._level = (0.0 if amount > self.burst else self._level) - amount
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 SHARDS_AGAIN_SECONDS = 10.0
 STOP_SECONDS_MAX = 2.0
+BACKOFF_SHARE_MAX = 1 / 6
+"""The longest pause between retries, as a share of a minute: several fall into each, as on AWS."""
 
 
 @dataclass(kw_only=True)
@@ -114,7 +116,11 @@ class Poller:
         hours = kinesis.describe_stream_summary(**stream)["StreamDescriptionSummary"][
             "RetentionPeriodHours"
         ]
-        mapping = from_api(described, retention_seconds=hours * 3600.0)
+        mapping = from_api(
+            described,
+            retention_seconds=hours * 3600.0,
+            backoff_seconds_max=self._period_seconds * BACKOFF_SHARE_MAX,
+        )
         self._around.checkpoints.start(mapping, now=time.time())
         for thread in running.threads.values():
             thread.mapping = mapping

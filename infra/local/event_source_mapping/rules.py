@@ -165,7 +165,7 @@ class Shard:
 
     def not_invoked(self, *, now: float) -> None:
         """Take that the function could not be invoked (throttled): no retry is used up."""
-        self._due[0] = _paused(self._due[0], now)
+        self._due[0] = _paused(self._due[0], now, self.settings)
 
     def discarded(self) -> None:
         """Take that the batch that was due is given up, and known to the on-failure destination."""
@@ -173,7 +173,7 @@ class Shard:
 
     def not_discarded(self, *, now: float) -> None:
         """Take that the on-failure destination did not accept the batch: it is sent again later."""
-        self._due[0] = _paused(self._due[0], now)
+        self._due[0] = _paused(self._due[0], now, self.settings)
 
     def _batch_is_complete(self, now: float) -> bool:
         """Batch size, payload or window reached, or the shard's end; the first that happens."""
@@ -219,9 +219,9 @@ class Shard:
         left = replace(batch, records=batch.records[done:])
         if self.settings.bisect and (done or len(left.records) > 1):
             parts = [left] if done else _split(left, len(left.records) // 2)
-            return [_paused(replace(part, failures=0), now) for part in parts]
+            return [_paused(replace(part, failures=0), now, self.settings) for part in parts]
         left = replace(left, retries=left.retries + 1)
-        return [left if self._exhausted(left) else _paused(left, now)]
+        return [left if self._exhausted(left) else _paused(left, now, self.settings)]
 
     def _exhausted(self, batch: Batch) -> bool:
         return self.settings.retries_max != UNLIMITED and batch.retries > self.settings.retries_max
@@ -244,8 +244,9 @@ def _split(batch: Batch, at: int) -> list[Batch]:
     return [replace(batch, records=half) for half in halves]
 
 
-def _paused(batch: Batch, now: float) -> Batch:
-    pause = min(BACKOFF_SECONDS_FIRST * 2.0**batch.failures, BACKOFF_SECONDS_MAX)
+def _paused(batch: Batch, now: float, settings: Settings) -> Batch:
+    longest = min(BACKOFF_SECONDS_MAX, settings.backoff_seconds_max)
+    pause = min(BACKOFF_SECONDS_FIRST * 2.0**batch.failures, longest)
     return replace(batch, failures=min(batch.failures + 1, 32), not_before=now + pause)
 
 

@@ -22,7 +22,10 @@ class Start(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One mapping's settings; ages and windows in seconds, `retries_max` UNLIMITED or a number."""
+    """One mapping's settings; ages and windows in seconds, `retries_max` UNLIMITED or a number.
+
+    `backoff_seconds_max` bounds the pause between retries where a minute of alarms is a short one.
+    """
 
     batch_size: int = 100
     window_seconds: float = 0.0
@@ -30,6 +33,7 @@ class Settings:
     retries_max: int = UNLIMITED
     bisect: bool = False
     partial_responses: bool = False
+    backoff_seconds_max: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,12 @@ class Mapping:
         return self.function_arn.split(":")[6]
 
 
-def from_api(described: dict[str, Any], *, retention_seconds: float = math.inf) -> Mapping:
+def from_api(
+    described: dict[str, Any],
+    *,
+    retention_seconds: float = math.inf,
+    backoff_seconds_max: float = math.inf,
+) -> Mapping:
     """Read what GetEventSourceMapping or ListEventSourceMappings says of one mapping.
 
     Records expire with the stream's retention, whatever the mapping's own age limit.
@@ -80,6 +89,7 @@ def from_api(described: dict[str, Any], *, retention_seconds: float = math.inf) 
             bisect=described.get("BisectBatchOnFunctionError", False),
             partial_responses="ReportBatchItemFailures"
             in described.get("FunctionResponseTypes", []),
+            backoff_seconds_max=backoff_seconds_max,
         ),
     )
 

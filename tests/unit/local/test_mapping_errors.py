@@ -65,6 +65,14 @@ def test_retries_are_paused_longer_each_time_up_to_a_limit(
     assert driver.run(make_records(1)).ended_at - 1_000.0 == pytest.approx(sum(pauses))
 
 
+def test_the_pause_is_bounded_by_what_a_short_minute_allows(
+    drive: Drive, make_records: Make, failure: type[Exception]
+) -> None:
+    driver = drive(failing_on({1}, failure, times=4), backoff_seconds_max=0.5)
+    pauses = [0.2, 0.4, 0.5, 0.5]
+    assert driver.run(make_records(1)).ended_at - 1_000.0 == pytest.approx(sum(pauses))
+
+
 @aws_rule(
     page="Lambda developer guide, Using Lambda with Kinesis: error handling",
     says="after `MaximumRetryAttempts` the batch is given up",

@@ -6,6 +6,7 @@ one, stays a line of the log and nothing else, as on AWS.
 # ruff: noqa: SLF001 - replacing private functions of the pinned version is this module's purpose
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ def metrics_in(line: str, *, now: float) -> list[Datum]:
     try:
         root = json.loads(line)
         return list(_declared(root, now=now))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return []
 
 
@@ -74,6 +75,8 @@ def _declared(root: Mapping[str, Any], *, now: float) -> Iterator[Datum]:
     Raises what is raised by looking into a line that is not of the format.
     """
     timestamp = root["_aws"].get("Timestamp", now * 1000) / 1000
+    if not math.isfinite(timestamp):
+        raise ValueError(timestamp)
     for directive in root["_aws"]["CloudWatchMetrics"]:
         for metric in directive["Metrics"]:
             found = Counter(_values(root.get(metric["Name"])))
@@ -94,4 +97,5 @@ def _values(value: Any) -> list[float]:
     """Return a metric's values: a number or a list of them; nothing of anything else."""
     listed = value if isinstance(value, list) else [value]
     numbers = [float(v) for v in listed if isinstance(v, int | float) and not isinstance(v, bool)]
-    return numbers if len(numbers) == len(listed) <= VALUES_MAX else []
+    fine = len(numbers) == len(listed) <= VALUES_MAX and all(map(math.isfinite, numbers))
+    return numbers if fine else []

@@ -122,9 +122,9 @@ def _values(stat: Mapping[str, Any], window: Window) -> Series:
     start = window.end - window.length * period
     periods: list[list[dict[str, Any]]] = [[] for _ in range(window.length)]
     for point in list(cloudwatch._metrics.get(key) or ()):
-        place = int((point["Timestamp"] - start) // period)
-        if 0 <= place < window.length and unit in (None, point["Unit"]):
-            periods[place].append(point)
+        if start <= point["Timestamp"] < window.end and unit in (None, point["Unit"]):
+            place = int((point["Timestamp"] - start) // period)
+            periods[min(place, window.length - 1)].append(point)
     return [_statistic(stat["Stat"], inside) for inside in periods]
 
 

@@ -21,7 +21,7 @@ WORKERS: Final = 16
 """Requests at once: within the pool of connections of `pipeline.environment.CLIENT_CONFIG`."""
 COPY_BYTES: Final = 1024 * 1024
 _KEYS_AHEAD: Final = 1_000
-_TROUBLE: Final = (BotoCoreError, ClientError, HTTPClientError, OSError)
+TROUBLE: Final = (BotoCoreError, ClientError, HTTPClientError, OSError)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -80,11 +80,11 @@ def copy_lake(
         keys = (
             found for found in list_keys(client, bucket, prefix) if found[0].endswith(".parquet")
         )
-        for number, (table, size) in enumerate(_in_parallel(copy, keys), start=1):
+        for number, (table, size) in enumerate(in_parallel(copy, keys), start=1):
             had = tables.get(table, TableFiles())
             tables[table] = TableFiles(files=had.files + 1, bytes=had.bytes + size)
             on_file(number)
-    except _TROUBLE as error:
+    except TROUBLE as error:
         raise OperatingError(f"cannot read the lake s3://{bucket}/{prefix}: {error}") from error
     return dict(sorted(tables.items()))
 
@@ -109,8 +109,8 @@ def read_publications(client: "S3Client", bucket: str) -> list[Publication]:
         found for found in list_keys(client, bucket, JOURNAL_PREFIX) if found[0].endswith(".done")
     )
     try:
-        return list(_in_parallel(read, done))
-    except (*_TROUBLE, KeyError, TypeError, ValueError) as error:
+        return list(in_parallel(read, done))
+    except (*TROUBLE, KeyError, TypeError, ValueError) as error:
         raise OperatingError(
             f"cannot read the journal s3://{bucket}/{JOURNAL_PREFIX}: {error}"
         ) from error
@@ -124,7 +124,7 @@ def list_keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[st
             yield found["Key"], found["Size"]
 
 
-def _in_parallel(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield results in the items' order, with a bounded number of items ahead."""
     remaining = iter(items)
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -23,6 +23,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 _log = logging.getLogger(__name__)
 _put_metric_alarm = cloudwatch._put_metric_alarm
+_put_composite_alarm = cloudwatch._put_composite_alarm
 _OF_ONE_METRIC = (
     "MetricName",
     "Namespace",
@@ -42,16 +43,23 @@ def put_metric_alarm(
     It keeps its state; a new one has INSUFFICIENT_DATA until it is evaluated.
     """
     if data and (why := series.problem({"Statistic": "Average", **data})):
-        refusal: Answer = cloudwatch._error(
-            "ValidationError", why, 400, use_json=is_json, use_cbor=is_cbor
-        )
-        return refusal
+        return _refusal(why, is_cbor, is_json)
     answer: Answer = _put_metric_alarm(params, data, is_cbor, is_json)
     if answer[0] == 200 and data.get("Metrics"):
         alarm = cloudwatch._alarms[data["AlarmName"]]
         for name in _OF_ONE_METRIC:
             alarm.pop(name, None)
         alarm["Metrics"] = data["Metrics"]
+    return answer
+
+
+def put_composite_alarm(
+    params: dict[str, Any], data: dict[str, Any], is_cbor: bool, is_json: bool = False
+) -> Answer:
+    """Put a composite alarm; ministack's rules of those are AWS's, but it has no suppressor."""
+    if data.get("ActionsSuppressor"):
+        return _refusal("ActionsSuppressor is not done by the local AWS", is_cbor, is_json)
+    answer: Answer = _put_composite_alarm(params, data, is_cbor, is_json)
     return answer
 
 
@@ -82,8 +90,16 @@ def leave_alone(*_alarm: Alarm) -> None:
 def install() -> None:
     """Put the replacements where ministack looks its own up."""
     cloudwatch._put_metric_alarm = put_metric_alarm
+    cloudwatch._put_composite_alarm = put_composite_alarm
     cloudwatch._evaluate_alarm = leave_alone
     cloudwatch._evaluate_all_alarms = leave_alone
+
+
+def _refusal(why: str, is_cbor: bool, is_json: bool) -> Answer:
+    answer: Answer = cloudwatch._error(
+        "ValidationError", why, 400, use_json=is_json, use_cbor=is_cbor
+    )
+    return answer
 
 
 def _evaluate(alarm: Alarm, *, at: float, minute_seconds: float) -> None:

@@ -29,7 +29,12 @@ ALONE = "looks at the newest points of every metric of that name"
 @pytest.fixture(autouse=True)
 def local_cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """CloudWatch of the emulator in this process, empty, with our replacements."""
-    for name in ("_put_metric_alarm", "_evaluate_alarm", "_evaluate_all_alarms"):
+    for name in (
+        "_put_metric_alarm",
+        "_put_composite_alarm",
+        "_evaluate_alarm",
+        "_evaluate_all_alarms",
+    ):
         monkeypatch.setattr(cloudwatch, name, getattr(cloudwatch, name))
     alarms.install()
     yield
@@ -178,6 +183,45 @@ def test_what_could_not_be_evaluated_is_refused(settings: dict[str, Any], why: s
     assert status == 400
     assert why in json.dumps(answer)
     assert "a" not in cloudwatch._alarms
+
+
+def put_composite(rule: str, **settings: Any) -> int:
+    data = {"AlarmName": "c", "AlarmRule": rule, **settings}
+    status: int = cloudwatch._put_composite_alarm({}, data, False, True)[0]
+    return status
+
+
+@aws_rule(
+    page="CloudWatch user guide, Create a composite alarm",
+    says="a rule combines states of alarms by AND, OR, NOT, TRUE and FALSE; AND binds closer",
+    alone="the same",
+)
+@pytest.mark.parametrize(
+    ("rule", "on"),
+    [
+        ("ALARM(bad)", True),
+        ("ALARM(good)", False),
+        ("OK(good) AND NOT ALARM(good)", True),
+        ("INSUFFICIENT_DATA(new) AND ALARM(bad)", True),
+        ("ALARM(bad) OR ALARM(good) AND ALARM(good)", True),
+        ("(ALARM(bad) OR ALARM(good)) AND ALARM(good)", False),
+        ("NOT (ALARM(good) OR FALSE) AND TRUE", True),
+    ],
+)
+def test_a_composite_rule_is_read_as_aws_reads_it(rule: str, on: bool) -> None:
+    put(10, 5.0)
+    put_alarm(AlarmName="bad")
+    put_alarm(AlarmName="good", Threshold=9.0)
+    tick()
+    put_alarm(AlarmName="new")
+    assert put_composite(rule) == 200
+    assert cloudwatch._composite_alarms["c"]["StateValue"] == ("ALARM" if on else "OK")
+
+
+def test_a_suppressor_is_refused_not_forgotten() -> None:
+    put_alarm()
+    assert put_composite("ALARM(a)", ActionsSuppressor="a") == 400
+    assert "c" not in cloudwatch._composite_alarms
 
 
 @aws_rule(

@@ -12,6 +12,7 @@ from sluice import (
     alarms,
     backfill,
     demo,
+    deploy,
     down,
     drain,
     drill,
@@ -30,9 +31,6 @@ from sluice import (
     status,
     up,
     verify,
-)
-from sluice import (
-    set as set_verb,
 )
 from sluice.console import ERR
 from sluice.stack import ROOT
@@ -54,7 +52,7 @@ VERBS = (
     alarms.alarms,
     runbook.runbook,
     logs.logs,
-    set_verb.set_,
+    deploy.deploy,
     shards.shards,
     pause.pause,
     resume.resume,

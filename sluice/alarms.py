@@ -127,6 +127,6 @@ def alarms(
         for at, summary in history(found, alarm.name) if with_history else ():
             result(f"    {at}  {summary}")
     on = [alarm for alarm in told if alarm.state == ON]
-    result(f"{len(told)} alarms, of which on: {', '.join(alarm.id for alarm in on) or 'none'}")
+    result(f"alarms: {len(told)}, on: {', '.join(alarm.id for alarm in on) or 'none'}")
     for alarm in on:
         say(f"next: ./dev sluice runbook run {alarm.id} --stack {stack}")

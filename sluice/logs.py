@@ -19,7 +19,8 @@ from sluice.stack import Stack
 LINES_READ_MAX: Final = 100_000
 LINES_SHOWN_MAX: Final = 200
 TROUBLE: Final = re.compile(
-    r"ERROR|CRITICAL|WARNING|Traceback|Error\b|Exception\b|timed out|signal: killed|Runtime\."
+    r"\[ERROR\]|ERROR|CRITICAL|WARNING|timed out|signal: killed|Runtime\."
+    r"|^(?:\w+\.)*[A-Z]\w*: |^pipeline\.errors\."
 )
 """What Lambda and the functions' own log say of a failure."""
 ROUTINE: Final = re.compile(r'^(START|END|REPORT|INIT_START) |^\{.*"_aws"')

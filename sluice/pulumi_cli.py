@@ -41,6 +41,11 @@ def refresh(stack: str) -> None:
     _run(stack, "refresh", "--yes", "--skip-preview", seconds_max=UPDATE_SECONDS_MAX)
 
 
+def destroy(stack: str) -> None:
+    """Delete everything of the stack; what is protected makes Pulumi refuse, before it begins."""
+    _run(stack, "destroy", "--yes", "--skip-preview", seconds_max=UPDATE_SECONDS_MAX)
+
+
 def _run(stack: str, *words: str, seconds_max: float, capture: bool = False) -> str:
     """Run one command; what it says goes to the terminal unless it is captured.
 

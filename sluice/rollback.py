@@ -82,6 +82,6 @@ def rollback(home: Path, stack: str, to: int | None, show: bool) -> None:
     if not moved:
         result("nothing moved: every function is on that code already")
     say(
-        "until the right revision is deployed, change no setting of this stack: "
-        "that would deploy this checkout again"
+        "until this checkout is the right revision, do not deploy and change no setting: "
+        "either deploys it again"
     )

@@ -10,19 +10,21 @@ from typing import Any, Final
 import rich_click as click
 from rich.table import Table
 
-from infra.local import deploy
+from infra.local.deploy import adopt_shard_count
 from pipeline.errors import OperatingError, UserError
 from pipeline.functions import worker_for
 from sluice import functions, pulumi_cli
 from sluice import stack as stacks
 from sluice.console import OUT, result, say
+from sluice.deploy import deploy_stack
 from sluice.options import stack_option
-from sluice.set import change_settings
 from sluice.stack import Stack
 from sluice.up import remember, remembered
 
 KEYS: Final = 2**128
 """How many hash keys there are (Kinesis API reference, "HashKeyRange")."""
+SHARDS_MAX: Final = 500
+"""As the setting shard_count takes them."""
 ACTIVE_SECONDS_MAX: Final = 300.0
 LOOK_SECONDS: Final = 1.0
 
@@ -99,6 +101,16 @@ def _known(shards: list[OpenShard], wanted: str) -> OpenShard:
     raise UserError(f"there is no open shard {wanted}; open are {names}")
 
 
+def count_of(words: str, current: int) -> int:
+    """Return how many shards are meant. Raises UserError for what is no number of shards."""
+    relative = {"double": 2 * current, "half": max(1, current // 2)}
+    if words in relative:
+        return relative[words]
+    if not words.isdecimal() or not 1 <= int(words) <= SHARDS_MAX:
+        raise UserError(f"{words!r} is not double, half or a number from 1 to {SHARDS_MAX}")
+    return int(words)
+
+
 def steps_to(current: int, wanted: int) -> list[int]:
     """Return the counts to go through: Kinesis doubles or halves at most (UpdateShardCount)."""
     steps: list[int] = []
@@ -139,7 +151,7 @@ class Resharder:
             pulumi_cli.configure(self.stack.name, {"shard_count": str(count)})
             pulumi_cli.refresh(self.stack.name)
             return
-        deploy.adopt_shard_count(
+        adopt_shard_count(
             count,
             stack=self.stack.name,
             region=self.stack.outputs["region"],
@@ -152,7 +164,7 @@ class Resharder:
         """Go to so many shards in as few steps as Kinesis takes. Raises as `change` does."""
         self._refuse_on_demand()
         for step in steps_to(len(self.shards()), wanted):
-            change_settings(self.home, self.stack.name, (f"shard_count={step}",))
+            deploy_stack(self.home, self.stack.name, (f"shard_count={step}",))
             self._wait_active()
 
     def _refuse_on_demand(self) -> None:
@@ -236,13 +248,13 @@ def merge(home: Path, stack: str, pair: tuple[str, ...]) -> None:
 
 
 @shards.command()
-@click.argument("count", type=click.IntRange(1, 500))
+@click.argument("wanted", metavar="COUNT|double|half")
 @stack_option
 @click.pass_obj
-def count(home: Path, stack: str, count: int) -> None:
-    """Bring the stream to COUNT shards of equal range, doubling or halving step by step."""
+def count(home: Path, stack: str, wanted: str) -> None:
+    """Bring the stream to so many shards of equal range, doubling or halving step by step."""
     work = resharder(home, stack)
-    work.count(count)
+    work.count(count_of(wanted, len(work.shards())))
     _print(work.shards())
     say("children are read after their parents' last record: order and exactly-once hold")
 

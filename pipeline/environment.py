@@ -36,6 +36,10 @@ class FunctionSettings(BaseModel):
     metrics_namespace: str = Field(alias=names.ENV_METRICS_NAMESPACE, min_length=1)
     canary_seconds_max: int = Field(default=150, alias=names.ENV_CANARY_SECONDS_MAX, ge=60)
     """A canary this young is found in time: two minutes' ones, and half a minute to be taken in."""
+    audit_seconds: int = Field(default=300, alias=names.ENV_AUDIT_SECONDS, ge=1)
+    """How long a span of arrivals one audit covers: the auditor's own period."""
+    audit_delay_seconds: int = Field(default=60, alias=names.ENV_AUDIT_DELAY_SECONDS, ge=0)
+    """How long before now the span ends: what is in flight by then is not audited."""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "FunctionSettings":

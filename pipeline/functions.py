@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, Final
 
 from pipeline import metrics
+from pipeline.auditing import audit
 from pipeline.canary import with_canaries
 from pipeline.core.batch import Batch, Limits, LostRange
 from pipeline.core.catalog import Catalog
@@ -126,6 +127,17 @@ def probe_freshness(_remaining_ms: RemainingMs) -> dict[str, Any]:
     """
     process = _process()
     return probe(process.worker, process.environment, metric_log(process.environment))
+
+
+def audit_lake(remaining_ms: RemainingMs) -> dict[str, Any]:
+    """Hold a part of the stream against the lake; answer what was audited and what was found."""
+    process = _process()
+    return audit(
+        process.worker,
+        process.environment,
+        metric_log(process.environment),
+        deadline_ms=process.environment.clock_ms() + remaining_ms(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import rich_click as click
 from rich.table import Table
@@ -17,10 +17,9 @@ from sluice.drills.drill import Drill, Outcome
 from sluice.drills.page import PAGE, page
 from sluice.drills.rig import Rig
 from sluice.drills.run import run_drill
-from sluice.drills.stacks import MINUTE_SECONDS, Rigs
+from sluice.drills.stacks import AWS_MINUTE_SECONDS, MINUTE_SECONDS, Rigs
 from sluice.stack import Stack
-
-AWS_MINUTE_SECONDS: Final = 60.0
+from sluice.up import remembered
 
 
 def listed() -> None:
@@ -80,11 +79,10 @@ def where(
 
 def _rig_of(home: Path, found: Stack) -> Rig:
     aws = supervisor.running(found.folder) if found.endpoint else None
-    kept = found.folder / "settings.json"
     return Rig(
         home=home,
         stack=found,
-        settings=json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {},
+        settings=remembered(found.folder),
         minute_seconds=aws.minute_seconds if aws else AWS_MINUTE_SECONDS,
         on_note=_note,
     )

@@ -5,12 +5,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.errors import UserError
+from sluice.drills.ages import AGES
 from sluice.drills.bad_records import BAD_RECORDS
+from sluice.drills.capacity import CAPACITY
+from sluice.drills.delivery import DELIVERY
 from sluice.drills.deploys import DEPLOYS
 from sluice.drills.drill import Drill
 from sluice.drills.processes import PROCESSES
+from sluice.drills.stores import STORES
 
-DRILLS: Final[Sequence[Drill]] = (*BAD_RECORDS, *DEPLOYS, *PROCESSES)
+DRILLS: Final[Sequence[Drill]] = (
+    *BAD_RECORDS,
+    *DEPLOYS,
+    *PROCESSES,
+    *STORES,
+    *DELIVERY,
+    *CAPACITY,
+    *AGES,
+)
 BY_ID: Final = {drill.id: drill for drill in DRILLS}
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from sluice.drills.drill import Outcome
+from sluice.drills.stacks import AWS_MINUTE_SECONDS
 from sluice.stack import ROOT
 
 PAGE: Final = ROOT / "docs" / "reliability.md"
-AWS_MINUTE_SECONDS: Final = 60.0
 
 _HEAD: Final = """\
 # Reliability

@@ -29,6 +29,9 @@ STEPS_FILE: Final = "pipeline/ledger/steps.py"
 PERFORM: Final = "                answer = effect.perform(world)\n"
 TOP: Final = "\n\nclass Effect("
 STEP_SECONDS_MAX: Final = 30.0
+ZOMBIE_SECONDS: Final = 5
+"""How long a zombie sleeps: the batch is delivered and taken again meanwhile."""
+ZOMBIE_SECONDS_MAX: Final = 20
 
 
 def dying_on_order(order: Path) -> tuple[Change, Change]:
@@ -102,6 +105,66 @@ def kill_workers(rig: Rig) -> None:
     until(rig.kill_workers, seconds_max=STEP_SECONDS_MAX, what="a process of a function runs")
 
 
+def leave_a_zombie(rig: Rig) -> None:
+    """Let a run be over for Lambda, delivered again, and go on all the same, up to its commit."""
+    order = rig.scratch / "order"
+    rig.undo.append(rig.deploy)
+    rig.undo.append(lambda: order.unlink(missing_ok=True))
+    rig.deploy(*splitting_on_order(order))
+    _give(order, "CommitTransaction")
+    until(lambda: not order.exists(), seconds_max=STEP_SECONDS_MAX, what="a run is given up")
+    told = order.with_suffix(".zombie")
+    until(told.exists, seconds_max=STEP_SECONDS_MAX, what="the zombie has tried to commit")
+    rig.note(f"the zombie's commit: {told.read_text(encoding='utf-8')}")
+    told.unlink()
+
+
+def splitting_on_order(order: Path) -> tuple[Change, ...]:
+    """Return changes of the function: at the ordered step its process dies and a copy goes on.
+
+    The copy waits until the batch is surely taken by another, then does the step and tells how it
+    ended in a file beside the order. An alarm clock ends it in any case.
+    """
+    function = f"""
+
+def _split_if_told(effect: object) -> bool:
+    import contextlib, os, pathlib, signal, time
+    order = pathlib.Path({str(order)!r})
+    with contextlib.suppress(FileNotFoundError):
+        if order.read_text() == type(effect).__name__:
+            order.unlink()
+            if os.fork() != 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            signal.alarm({ZOMBIE_SECONDS_MAX})
+            for descriptor in (0, 1, 2):
+                os.close(descriptor)
+            time.sleep({ZOMBIE_SECONDS})
+            return True
+    return False
+
+
+def _as_zombie(effect: object, world: object) -> None:
+    import os, pathlib
+    told = "stored"
+    try:
+        effect.perform(world)
+    except Exception as error:
+        told = type(error).__name__
+    partial = pathlib.Path({str(order.with_suffix(".told"))!r})
+    partial.write_text(told)
+    partial.rename({str(order.with_suffix(".zombie"))!r})
+    os._exit(0)
+"""
+    split = f"""\
+                if _split_if_told(effect):
+                    _as_zombie(effect, world)
+{PERFORM}"""
+    return (
+        Change(file=STEPS_FILE, old=PERFORM, new=split),
+        Change(file=STEPS_FILE, old=TOP, new=f"{function}{TOP}"),
+    )
+
+
 PROCESSES: Final = (
     Drill(
         id="crash-at-every-step",
@@ -109,6 +172,12 @@ PROCESSES: Final = (
         alarm="function-errors",
         cause="A bad deploy",
         break_it=die_at_every_step,
+    ),
+    Drill(
+        id="zombie",
+        fault="a run is given up, taken again by another, and goes on to its commit all the same",
+        by_design="the other one has fenced the head: the late commit is refused",
+        break_it=leave_a_zombie,
     ),
     Drill(
         id="killed-once",

@@ -14,6 +14,8 @@ from typing import Any, Final
 import boto3
 
 from infra.local import supervisor
+from infra.local.front.control import Front
+from infra.local.front.faults import Fault
 from pipeline.audit.verdict import Verdict
 from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import UserError
@@ -24,7 +26,7 @@ from sluice.drills.subscriber import Subscriber
 from sluice.drills.traffic import Traffic
 from sluice.drills.waiting import NotKept, until
 from sluice.stack import ROOT, Stack
-from sluice.up import bring_up
+from sluice.up import bring_up, remember, remembered
 
 RATE: Final = 300.0
 """Events a second of a drill's traffic."""
@@ -122,13 +124,32 @@ class Rig:
         traffic.start()
         return traffic
 
-    def deploy(self, *changes: Change) -> None:
-        """Deploy the functions with changes, or as they are."""
-        given = dict(self.settings)
+    def deploy(self, *changes: Change, **settings: str) -> None:
+        """Deploy the functions with changes, or as they are, under the stack's settings and more.
+
+        What is given here lasts until the next deploy; the package is not remembered at all, so
+        that a runbook's own command deploys the right one.
+        """
+        given = self.settings | settings
+        remember(self.stack.folder, given)
         if changes:
             folder = self.stack.folder / "packages"
             given["package_file"] = str(changed_package(folder, changes))
         self.stack = bring_up(self.home, self.stack.name, given, None)
+
+    @property
+    def front(self) -> Front:
+        """Return the switch of the local AWS's limits and faults."""
+        return Front(self.aws.endpoint)
+
+    def inject(self, *faults: Fault) -> None:
+        """Make faults from now on, until the drill is over or they are cleared."""
+        self.undo.append(self.clear_faults)
+        self.front.inject(faults)
+
+    def clear_faults(self) -> None:
+        """Make no faults any more."""
+        self.front.clear()
 
     def kill_workers(self) -> int:
         """Kill every process in which a function runs; return how many there were."""
@@ -162,10 +183,8 @@ class Rig:
     def checkout(self) -> Path:
         """Return a folder whose `./dev sluice` is this command line, with nothing to set up."""
         dev = self.scratch / "dev"
-        dev.write_text(
-            f'#!/bin/sh\n[ "$1" = sluice ] && shift && exec {sys.executable} -m sluice "$@"\n',
-            encoding="utf-8",
-        )
+        run = f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m sluice "$@"'
+        dev.write_text(f'#!/bin/sh\n[ "$1" = sluice ] && shift && {run}\n', encoding="utf-8")
         dev.chmod(0o755)
         return dev.parent
 
@@ -189,9 +208,11 @@ class Rig:
                     self.finish_loads()
 
     def put_right(self) -> None:
-        """Undo what the drill did to the stack, newest first."""
+        """Undo what the drill and its runbook did to the stack, newest first."""
         while self.undo:
             self.undo.pop()()
+        if remembered(self.stack.folder) != self.settings:
+            self.deploy()
 
 
 RUNBOOKS: Final = ROOT / "runbooks"

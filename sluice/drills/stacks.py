@@ -5,17 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from infra.local import supervisor
-from sluice import stack as stacks
 from sluice.down import stop_local
 from sluice.drills.drill import Drill
 from sluice.drills.rig import Rig
-from sluice.up import bring_up
+from sluice.up import bring_up, remember
 
 MINUTE_SECONDS: Final = 2.0
 """What a minute of alarms and schedules takes in a drill, in real seconds."""
 
-SETTINGS: Final = {"shard_count": "2"}
+AWS_MINUTE_SECONDS: Final = 60.0
+SETTINGS: Final = {"shard_count": "2", "duration_percent_max": "20"}
 """What every stack of the drills is set to, unless a drill says otherwise."""
 
 
@@ -47,12 +46,12 @@ class Rigs:
         key = repr(sorted(settings.items()))
         if key not in self._made:
             name = f"drill-{len(self._made)}"
-            folder = stacks.folder_of(self.home, name)
-            pace = supervisor.Pace(minute_seconds=self.minute_seconds)
-            supervisor.start(folder, pace=pace)
+            compression = AWS_MINUTE_SECONDS / self.minute_seconds
+            stack = bring_up(self.home, name, settings, None, compression=compression)
+            remember(stack.folder, settings)
             self._made[key] = Rig(
                 home=self.home,
-                stack=bring_up(self.home, name, settings, None),
+                stack=stack,
                 settings=settings,
                 minute_seconds=self.minute_seconds,
                 on_note=self.on_note,

@@ -16,6 +16,7 @@ from loadtests.plan import SourcePlan
 from loadtests.run import LOAD_FILE
 from loadtests.scripts import DeparturesScript
 from pipeline.audit.history import Answer
+from pipeline.domain.contracts import DEPARTURES
 from pipeline.environment import wall_clock_ms
 from pipeline.producer.answers import Answered, BufferFull
 from pipeline.producer.kinesis import Producer
@@ -119,7 +120,7 @@ class Traffic(threading.Thread):
         if self.spoil_every:
             chosen = [n for n in range(first, first + count) if n % self.spoil_every == 0]
             wrong = poison.spoil(events.bodies, first, frozenset(chosen))
-        elif self.clock_ms:
+        elif not -DEPARTURES.past_ms_max < self.clock_ms < DEPARTURES.future_ms_max:
             wrong = range(count)
         self.spoiled += len(wrong)
         self._history.add(events, np.full(count, now_ms * 1_000, np.int64), wrong)

@@ -134,6 +134,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
         ageing,
         cloudwatch,
         disabled_keys,
+        function_process,
         key_rotation,
         lambda_service,
         resharding,
@@ -141,6 +142,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
 
     resharding.install()
     lambda_service.install()
+    function_process.install()
     ageing.install()
     disabled_keys.install()
     key_rotation.install()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _WORKER_SCRIPT = "_worker.py"
 """What ministack names the script that each of its Python function workers runs."""
 
@@ -49,6 +50,38 @@ def function_workers(emulator_pid: int) -> list[int]:
     )
 
 
+def has_proc() -> bool:
+    """Return whether this machine shows its processes as files, which is quick to look at."""
+    return (_PROC / "self" / "stat").exists()
+
+
+def memory_bytes(pids: list[int]) -> dict[int, int]:
+    """Return the memory of its own of each of these processes that is alive.
+
+    Of the resident pages those that are in no file (proc(5), statm): the others can be dropped,
+    and count against no limit. `ps` cannot tell the two apart.
+    """
+    if not has_proc():
+        return _memory_by_ps(pids)
+    found = {}
+    for pid in pids:
+        try:
+            _, resident, shared, *_ = (_PROC / str(pid) / "statm").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if own := int(resident) - int(shared):
+            found[pid] = own * _PAGE_BYTES
+    return found
+
+
+def kill(pid: int) -> None:
+    """End a process at once; nothing happens if it is gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
 def end(processes: list[Process], *, grace_seconds: float) -> None:
     """Ask these processes to end, kill those still there after the grace, wait for them to go."""
     _signal(processes, signal.SIGTERM)
@@ -77,7 +110,7 @@ def _gone(processes: list[Process], *, seconds: float) -> bool:
 
 def _rows(pid: int | None) -> list[_Row]:
     """Return what is known of one process, or of all."""
-    if (_PROC / "self" / "stat").exists():
+    if has_proc():
         names = [str(pid)] if pid is not None else [entry.name for entry in _PROC.iterdir()]
         return [row for name in names if name.isdigit() and (row := _from_proc(name)) is not None]
     return _from_ps()
@@ -99,6 +132,19 @@ def _from_proc(name: str) -> _Row | None:
         started=fields[19],
         command=command,
     )
+
+
+def _memory_by_ps(pids: list[int]) -> dict[int, int]:
+    if not pids:
+        return {}
+    listing = subprocess.run(
+        ["ps", "-o", "pid=,rss=", "-p", ",".join(map(str, pids))],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    ).stdout
+    return {int(pid): int(kib) * 1024 for pid, kib in map(str.split, listing.splitlines())}
 
 
 def _from_ps() -> list[_Row]:

@@ -97,7 +97,7 @@ class Rig:
 
     def deaths(self) -> int:
         """Return how many processes of the functions died while the mapping waited for them."""
-        return (self.stack.folder / "mapping.log").read_text().count("Worker process died")
+        return (self.stack.folder / "mapping.log").read_text().count("Runtime exited with error")
 
     def shards(self) -> tuple[ShardStatus, ...]:
         return worker_for(self.stack.environment).pending()

@@ -134,7 +134,7 @@ def test_each_bad_input_is_quarantined_with_field_and_cause_and_its_neighbours_a
         row = found[place]
         assert (row["reason"], row["field"], row["raw"]) == (code, field, bad)
         assert detail in row["detail"]
-    assert "Worker process died" not in (rig.stack.folder / "mapping.log").read_text()
+    assert "Runtime exited with error" not in (rig.stack.folder / "mapping.log").read_text()
 
 
 def test_poison_among_the_events_of_a_load_is_quarantined_to_the_last_one(rig: Rig) -> None:

@@ -96,7 +96,8 @@ class Alarms(pulumi.ComponentResource):
                 f"{name}-email",
                 topic=topic.arn,
                 protocol="email",
-                endpoint=topic_args.email,
+                # A person's address: encrypted in the state, hidden in what is printed.
+                endpoint=pulumi.Output.secret(topic_args.email),
                 opts=child,
             )
         return topic

@@ -21,6 +21,9 @@ COMMIT_DAYS: Final = 40
 OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 """The settings that the alarms are made from."""
 
+SECRET_SETTINGS: Final = ("alarm_email", "page_email")
+"""What is kept encrypted in the state, whether or not it was set with --secret."""
+
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 """What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
 
@@ -238,6 +241,16 @@ def load(project: str) -> Settings:
     held = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     prefix = f"{project}:"
     own = {key.removeprefix(prefix): held[key] for key in held if key.startswith(prefix)}
+    exposed = [
+        key
+        for key in own
+        if key not in SECRET_SETTINGS and pulumi_config.is_config_secret(prefix + key)
+    ]
+    if exposed:
+        raise pulumi.RunError(
+            f"{', '.join(exposed)}: given as a secret, but it becomes a property that everybody "
+            f"can read; set it without --secret (secret are {', '.join(SECRET_SETTINGS)})"
+        )
     return parse(own)
 
 

@@ -9,6 +9,7 @@ It prints its port; `PULUMI_DEBUG_PROVIDERS=aws:PORT` then makes the Pulumi CLI 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -30,7 +31,6 @@ T = TypeVar("T")
 HOST: Final = "127.0.0.1"
 THREADS: Final = 16
 """Resources made at once: the engine's own default of parallel operations."""
-VERSION: Final = "7.0.0"
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 MADE_IN_PART: Final = grpc.StatusCode.UNKNOWN
 INVALID: Final = grpc.StatusCode.INVALID_ARGUMENT
@@ -50,7 +50,7 @@ class ProviderServer(ResourceProviderServicer):
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         """Say which provider this is."""
-        return plugin_pb2.PluginInfo(version=VERSION)
+        return plugin_pb2.PluginInfo(version=version("pulumi-aws"))
 
     def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
         """Be attached to an engine that runs already; it tells its own address."""

@@ -67,8 +67,10 @@ def _special(value: Mapping[str, Any], where: str) -> Any:
             return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
         case signature if signature == SECRET:
             return _plain(value.get("value"), where)
-        case signature if signature in (ASSET, ARCHIVE) and "path" in value:
-            return {"path": value["path"], "sha256": value.get("hash") or _sha256(value["path"])}
+        case signature if signature in (ASSET, ARCHIVE) and (value.get("path") or "hash" in value):
+            # The engine's state keeps the hash alone.
+            path = str(value.get("path", ""))
+            return {"path": path, "sha256": value.get("hash") or _sha256(path)}
     raise ProviderError(f"{where}: the local provider takes files and plain values alone")
 
 

@@ -1,0 +1,188 @@
+"""The project's own program under the real Pulumi engine, on an embedded AWS of these tests."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local import processes, supervisor
+from infra.local.engine.install import find, install
+from infra.local.supervisor import LocalAws
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN_COPIES = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml")
+COMMAND_SECONDS_MAX = 300
+PASSPHRASE = "correct horse battery staple"
+HANDLER = "def handler(event, context):\n    return {'version': context.function_version}\n"
+FUNCTIONS = ("process_stream", "sweep_ledger", "probe_freshness", "audit_lake")
+
+
+@dataclass(kw_only=True)
+class Done:
+    """A command of the CLI that has ended."""
+
+    code: int
+    text: str
+    """What it printed, to both outputs."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """How many resources were created, updated, deleted, left the same..., as the engine counts."""
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """A project folder, and the CLI over it with a state and a home of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, *words: str, code: int = 0, stack: str = "dev") -> Done:
+        """Run a command to its end; fail the test when it ends with another code."""
+        done = subprocess.run(
+            self.command(*words, stack=stack),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS_MAX,
+            stdin=subprocess.DEVNULL,
+        )
+        text = done.stdout + done.stderr
+        assert done.returncode == code, text
+        return Done(code=done.returncode, text=text, steps=_steps(text))
+
+    def command(self, *words: str, stack: str = "dev") -> list[str]:
+        """Return the words of a command on a stack."""
+        chosen = [] if words[0] in ("stack", "login") else ["--stack", stack]
+        return ["pulumi", *words, *chosen, "--non-interactive"]
+
+    def start(self, *words: str, stack: str = "dev") -> subprocess.Popen[str]:
+        """Start a command in a process group of its own, so that it can be interrupted."""
+        return subprocess.Popen(
+            self.command(*words, stack=stack),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def set(self, key: str, value: str, *, stack: str = "dev") -> None:
+        """Set one setting of a stack."""
+        self("config", "set", key, value, stack=stack)
+
+    def outputs(self, *, stack: str = "dev") -> dict[str, Any]:
+        """Return a stack's outputs."""
+        words = ("stack", "output", "--json", "--show-secrets", "--stack", stack)
+        found: dict[str, Any] = json.loads(self(*words).text)
+        return found
+
+    def state(self, *, stack: str = "dev") -> dict[str, Any]:
+        """Return the engine's own state of a stack."""
+        exported: dict[str, Any] = json.loads(self("stack", "export", "--stack", stack).text)
+        return exported
+
+
+def _steps(text: str) -> dict[str, int]:
+    """Read the engine's own summary, such as `+ 62 created` or `+ 62 to create`, by its verb."""
+    summary = text.rpartition("Resources:")[2].partition("Duration:")[0]
+    return {verb: int(count) for count, verb in re.findall(r"(\d+) (?:to )?([a-z]+)", summary)}
+
+
+@pytest.fixture(scope="session")
+def engine_folder() -> Path:
+    """Where the CLI is; built once where there is Go, else the tests are skipped with the reason."""
+    found = find()
+    if found is None and shutil.which("go") is None:
+        pytest.skip("no Pulumi CLI on PATH, and no Go to build one with")
+    return found or install()
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """An embedded AWS on a free port."""
+    folder = tmp_path_factory.mktemp("aws")
+    yield supervisor.start(folder)
+    supervisor.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def client(aws: LocalAws) -> Callable[[str], Any]:
+    """Make a client of a service of the embedded AWS."""
+    session = boto3.session.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name=aws.region
+    )
+    return lambda service: session.client(service, endpoint_url=aws.endpoint)
+
+
+@pytest.fixture(scope="session")
+def provider_port(aws: LocalAws) -> Iterator[int]:
+    """The port of the local provider, a process of its own as a plugin is."""
+    provider = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "infra.local.provider", "--endpoint", aws.endpoint),
+            *("--region", aws.region, "--parent", str(os.getpid())),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert provider.stdout is not None
+    yield int(provider.stdout.readline())
+    if (process := processes.find(provider.pid)) is not None:
+        processes.end([process], grace_seconds=6.0)
+    provider.wait()
+    provider.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Functions that answer with their version: small, for tests of the engine alone."""
+    path = tmp_path_factory.mktemp("package") / "functions.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("lambdas/__init__.py", "")
+        for folder in FUNCTIONS:
+            archive.writestr(f"lambdas/{folder}/__init__.py", "")
+            archive.writestr(f"lambdas/{folder}/handler.py", HANDLER)
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(
+    engine_folder: Path, provider_port: int, aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
+) -> Engine:
+    """The project's own Pulumi.yaml, stack files and program, in a folder with a backend of its own.
+
+    The files that the CLI writes to are copies; all else is the project itself, linked.
+    """
+    folder = tmp_path_factory.mktemp("project")
+    for path in ROOT.iterdir():
+        if path.name in OWN_COPIES:
+            shutil.copy(path, folder / path.name)
+        elif not path.name.startswith(".") or path.name == ".venv":
+            (folder / path.name).symlink_to(path)
+    backend = tmp_path_factory.mktemp("backend")
+    kept = ("HOME", "LANG", "TMPDIR", "UV_CACHE_DIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ} | {
+        "PATH": f"{engine_folder}:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PULUMI_HOME": str(tmp_path_factory.mktemp("home")),
+        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_DEBUG_PROVIDERS": f"aws:{provider_port}",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PYTHONPATH": str(ROOT),
+        "NO_COLOR": "1",
+    }
+    return Engine(folder=folder, environment=environment)

@@ -1,18 +1,20 @@
 """The worker: drives the protocol's verbs on real parts, and keeps each shard's seen set warm."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from pipeline.core.records import Record, ShardId
 from pipeline.errors import BrokenInvariant, OperatingError
-from pipeline.ledger.effects import NewToken, Now, ReadHead, WriteHead
+from pipeline.ledger.effects import NewToken, Now, PutBack, ReadHead, WriteHead
 from pipeline.ledger.protocol import look_ahead, retire, sweep, take
 from pipeline.ledger.restore import restore
 from pipeline.ledger.seams import Core, Ledger, Source, Store, WarmSet
 from pipeline.ledger.settings import ProtocolSettings, Take
-from pipeline.ledger.state import Head, ShardStatus, TakeOutcome
+from pipeline.ledger.state import Head, RestoredShard, ShardStatus, TakeOutcome
 from pipeline.ledger.steps import Effect, Steps, run
 
 T = TypeVar("T")
@@ -116,17 +118,29 @@ class Worker:
 
         return run(steps, self, before=in_time, after=watch)
 
-    def restore(self) -> tuple[ShardId, ...]:
-        """Bring a ledger that was restored from a backup up to the journal; return its shards.
+    def restore(
+        self, *, before: Callable[[ShardId], None] = lambda _shard: None
+    ) -> Iterator[RestoredShard]:
+        """Bring a ledger that was restored from a backup up to the journal, shard after shard.
 
-        Only with mapping and workers stopped for one longest run (T21): neither counters nor random
-        tokens would save a ledger that is rewound under a live worker.
+        `before` is called with each shard first. Only with mapping and workers stopped for one
+        longest run (T21): neither counters nor random tokens would save a ledger that is rewound
+        under a live worker.
         """
         listed = self._listed()
         shards = tuple(dict.fromkeys((*self._shards(listed), *self.store.journaled_shards())))
         for shard in shards:
-            run(restore(shard), self)
-        return shards
+            before(shard)
+            start = self.ledger.read_head(shard)
+            done: Counter[type[Effect[object]]] = Counter()
+            head = run(restore(shard), self, after=partial(_count, done))
+            yield RestoredShard(
+                shard=shard,
+                started=start.committed if start is not None else None,
+                committed=head.committed if head is not None else None,
+                put_back=done[PutBack],
+                unpublished=head is not None and head.unpublished is not None,
+            )
 
     def pending(self) -> tuple[ShardStatus, ...]:
         """Return where every shard stands, read from ledger and stream; changes nothing."""
@@ -180,3 +194,7 @@ class Worker:
             return tuple(effect.perform(self) for effect in effects)
         with ThreadPoolExecutor(max_workers=min(THREADS, len(effects))) as pool:
             return tuple(pool.map(lambda effect: effect.perform(self), effects))
+
+
+def _count(done: Counter[type[Effect[object]]], effect: Effect[object], _answer: object) -> None:
+    done[type(effect)] += 1

@@ -5,7 +5,9 @@ journaled may have been read by somebody, so it is put back; one that was not ye
 nothing to anybody, and its records are simply taken again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant
@@ -20,7 +22,10 @@ from pipeline.ledger.effects import (
 )
 from pipeline.ledger.lineage import parents_of
 from pipeline.ledger.state import Commit, CommitRef, Head, JournalEntry
-from pipeline.ledger.steps import Steps, ask
+from pipeline.ledger.steps import Steps, Together, ask
+
+READS_AT_ONCE: Final = 64
+"""Commits that are looked up together: a month's journal holds millions."""
 
 
 def restore(shard: ShardId) -> Steps[Head | None]:
@@ -36,8 +41,7 @@ def restore(shard: ShardId) -> Steps[Head | None]:
     head = yield from ask(ReadHead(shard))
     if not journal:
         return head
-    for entry in journal:
-        yield from put_back(entry.commit)
+    yield from put_back([entry.commit for entry in journal])
     head = head or Head(shard=shard, revision="", changed_ms=0)
     listed = yield from ask(ReadLineage())
     restored = replace(
@@ -49,13 +53,16 @@ def restore(shard: ShardId) -> Steps[Head | None]:
     return (yield from rewrite(restored))
 
 
-def put_back(commit: Commit) -> Steps[None]:
-    """Write a commit if the ledger lacks it. Raises BrokenInvariant if it has another one."""
-    known = yield from ask(ReadCommit(shard=commit.shard, first=commit.first))
-    if known is None:
-        yield from ask(PutBack(commit))
-    elif known.token != commit.token:
-        raise BrokenInvariant(f"two commits of {commit.shard} start at {commit.first}")
+def put_back(commits: Sequence[Commit]) -> Steps[None]:
+    """Write what the ledger lacks of some commits. Raises BrokenInvariant if it has another one."""
+    for start in range(0, len(commits), READS_AT_ONCE):
+        asked = commits[start : start + READS_AT_ONCE]
+        reads = tuple(ReadCommit(shard=commit.shard, first=commit.first) for commit in asked)
+        for commit, known in zip(asked, (yield from ask(Together(reads))), strict=True):
+            if known is None:
+                yield from ask(PutBack(commit))
+            elif known.token != commit.token:
+                raise BrokenInvariant(f"two commits of {commit.shard} start at {commit.first}")
 
 
 def unpublished_of(head: Head, journal: tuple[JournalEntry, ...]) -> CommitRef | None:

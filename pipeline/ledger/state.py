@@ -164,6 +164,20 @@ class TakeOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredShard:
+    """What a restore did to a shard: from where to where, and how many commits were lacking.
+
+    `unpublished` says that a commit is still to be published: by the next batch, or the sweeper.
+    """
+
+    shard: ShardId
+    started: Position | None
+    committed: Position | None
+    put_back: int
+    unpublished: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShardStatus:
     """Where a shard stands, as `status` and `drain` show it.
 

@@ -12,6 +12,7 @@ from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant, OperatingError, OutcomeUnknown
 from pipeline.ledger.items import commit_from_json, commit_to_json
 from pipeline.ledger.state import Commit, JournalEntry
+from pipeline.sinks.lake_reader import in_parallel
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -101,14 +102,15 @@ class S3Store:
             for page in self._pages(f"{names.JOURNAL_PREFIX}{shard}/")
             for entry in page.get("Contents", [])
         }
-        entries = []
-        for key in sorted(key for key in keys if key.endswith(".json")):
+
+        def read(key: str) -> JournalEntry:
             commit = commit_from_json(self.get_staged(key))
             is_done = f"{journal_key(commit)}.done" in keys
-            entries.append(
-                JournalEntry(commit=commit, published_ms=self.done_ms(commit) if is_done else None)
+            return JournalEntry(
+                commit=commit, published_ms=self.done_ms(commit) if is_done else None
             )
-        return tuple(entries)
+
+        return tuple(in_parallel(read, sorted(key for key in keys if key.endswith(".json"))))
 
     def journaled_shards(self) -> tuple[ShardId, ...]:
         """Return every shard that has a journal. Raises OperatingError."""

@@ -204,7 +204,7 @@ def test_a_ledger_that_came_back_empty_is_restored_from_the_journal(
         key = {name: item[name] for name in ("pk", "sk")}
         aws.dynamodb.delete_item(TableName=aws.name, Key=key)
 
-    assert make_worker().restore() == (aws.shard,)
+    assert [each.shard for each in make_worker().restore()] == [aws.shard]
     copies = aws.put(change("id1"), change("id2"))
     outcome = make_worker().take(aws.shard, [*first, *second, *copies], deadline_ms=deadline_ms)
 

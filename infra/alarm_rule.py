@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pipeline import metrics
 
-Statistic = Literal["Sum", "Maximum", "Minimum", "Average", "p50", "p90", "p99"]
+Statistic = Literal["Sum", "Maximum", "p50", "p99"]
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"]
 Missing = Literal["notBreaching", "missing"]
 """CloudWatch's other policies are never right here. `breaching` alarms on every first deploy, for

@@ -7,6 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from infra.widget import Panel, Widget, own_series
 from pipeline import names
 from pipeline.core.contract import (
     QUARANTINE_FIELDS,
@@ -15,6 +16,7 @@ from pipeline.core.contract import (
     Field,
     FieldType,
 )
+from pipeline.metrics import BY_STREAM, Metric
 
 COLUMN_TYPES: Final[dict[FieldType, str]] = {
     "string": "string",
@@ -30,6 +32,20 @@ FIRST_DAY: Final = "2024-01-01"
 SERDE: Final = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 INPUT_FORMAT: Final = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 OUTPUT_FORMAT: Final = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+
+
+def panel(measures: Iterable[Metric]) -> Panel:
+    """Return what the tables' own measures show: a graph each, of its median."""
+    return Panel(
+        title="Business",
+        widgets=tuple(
+            Widget(
+                title=f"{measure.name} ({measure.unit.lower()})", lines=own_series("p50", measure)
+            )
+            for measure in measures
+            if BY_STREAM in measure.dimensions
+        ),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

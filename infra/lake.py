@@ -7,13 +7,30 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import policies
-from pipeline import names
+from infra.widget import Panel, Widget, own_series
+from pipeline import metrics, names
 
 CODE_PREFIX: Final = "code/"
 """Where the functions' packages lie: over 50 MB Lambda takes them from S3 alone."""
 
 UPLOAD_DAYS: Final = 7
 """An unfinished multipart upload is nobody's after a week, and is paid for until it is gone."""
+
+PANEL: Final = Panel(
+    title="Lake",
+    widgets=(
+        Widget(
+            title="From arrival to queryable (ms)",
+            lines=(
+                *own_series("p50", metrics.ARRIVAL_TO_QUERYABLE_MS),
+                *own_series("p99", metrics.ARRIVAL_TO_QUERYABLE_MS),
+            ),
+        ),
+        Widget(title="Files published", lines=own_series("Sum", metrics.FILES)),
+        Widget(title="Bytes published", lines=own_series("Sum", metrics.BYTES)),
+    ),
+)
+"""How fresh the lake is, and of what files it is made."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,43 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from infra.widget import Panel, Widget, aws_series, own_series
+from pipeline import metrics
+
 PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
 EXPIRY: Final = "expires_s"
 """Seconds since the epoch; on commits alone: a head never expires (protocol.md, T26)."""
+
+PANEL: Final = Panel(
+    title="Ledger",
+    widgets=(
+        Widget(
+            title="Capacity used",
+            lines=aws_series(
+                "AWS/DynamoDB",
+                "table",
+                "Sum",
+                "ConsumedReadCapacityUnits",
+                "ConsumedWriteCapacityUnits",
+            ),
+        ),
+        Widget(
+            title="Throttled",
+            lines=aws_series(
+                "AWS/DynamoDB", "table", "Sum", "ReadThrottleEvents", "WriteThrottleEvents"
+            ),
+        ),
+        Widget(
+            title="Heads lost to another attempt",
+            lines=(
+                *aws_series("AWS/DynamoDB", "table", "Sum", "TransactionConflict"),
+                *own_series("Sum", metrics.CONFLICTS),
+            ),
+        ),
+    ),
+)
+"""What the protocol asks of its table, and where attempts met."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,59 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.function import Function, FunctionArgs
+from infra.widget import Panel, Widget, aws_series, own_series
+from pipeline import metrics
 
 HANDLER: Final = "lambdas.process_stream.handler.handler"
 
 PARALLELIZATION_FACTOR: Final = 1
 """More batches of a shard at once would fence each other without end (protocol.md, T30)."""
+
+PANEL: Final = Panel(
+    title="Processing",
+    widgets=(
+        Widget(
+            title="Events",
+            lines=own_series(
+                "Sum",
+                metrics.RECEIVED,
+                metrics.STORED,
+                metrics.QUARANTINED,
+                metrics.DUPLICATES,
+            ),
+        ),
+        Widget(
+            title="Runs",
+            lines=aws_series("AWS/Lambda", "function", "Sum", "Invocations", "Errors", "Throttles"),
+        ),
+        Widget(
+            title="Duration of a run (ms)",
+            lines=(
+                *aws_series("AWS/Lambda", "function", "Maximum", "Duration"),
+                *aws_series("AWS/Lambda", "function", "p99", "Duration"),
+                *own_series("p50", metrics.BATCH_MS),
+            ),
+        ),
+        Widget(
+            title="Age of what the function gets (ms)",
+            lines=aws_series("AWS/Lambda", "function", "Maximum", "IteratorAge"),
+        ),
+        Widget(
+            title="Given up, lost or masked",
+            lines=(
+                *aws_series(
+                    "AWS/Lambda", "mapping", "Sum", "OnFailureDestinationDeliveredEventCount"
+                ),
+                *own_series("Sum", metrics.LOST, metrics.MASKED),
+            ),
+        ),
+        Widget(
+            title="Cold starts",
+            lines=own_series("Sum", metrics.COLD_STARTS),
+        ),
+    ),
+)
+"""What becomes of events, and how the function fares with them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,51 @@
 """The event stream on Kinesis."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.widget import Panel, Widget, aws_series, own_series
+from pipeline import metrics
+
+PANEL: Final = Panel(
+    title="Stream",
+    widgets=(
+        Widget(
+            title="Records in",
+            lines=aws_series("AWS/Kinesis", "stream", "Sum", "IncomingRecords"),
+        ),
+        Widget(
+            title="Bytes in",
+            lines=aws_series("AWS/Kinesis", "stream", "Sum", "IncomingBytes"),
+        ),
+        Widget(
+            title="Age of unread records (ms)",
+            lines=aws_series(
+                "AWS/Kinesis", "stream", "Maximum", "GetRecords.IteratorAgeMilliseconds"
+            ),
+        ),
+        Widget(
+            title="Refused by a shard's limits",
+            lines=(
+                *aws_series(
+                    "AWS/Kinesis",
+                    "stream",
+                    "Sum",
+                    "WriteProvisionedThroughputExceeded",
+                    "ReadProvisionedThroughputExceeded",
+                ),
+                *own_series("Sum", metrics.PRODUCER_THROTTLED),
+            ),
+        ),
+        Widget(
+            title="Producers' buffers (bytes)",
+            lines=own_series("Maximum", metrics.PRODUCER_BUFFER),
+        ),
+    ),
+)
+"""What comes in, what is refused, and how long it waits to be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,13 @@ from typing import Any
 
 import pulumi
 
-from infra import policies, processing
+from infra import catalog, lake, ledger, policies, processing, stream_kinesis
 from infra.alarm_rule import Source
 from infra.alarm_rules import rules
 from infra.alarms import Alarms, AlarmsArgs, TopicArgs
 from infra.catalog import Catalog, CatalogArgs
 from infra.composites import composites
+from infra.dashboard import Dashboard, DashboardArgs
 from infra.deployments.functions import Functions
 from infra.deployments.watchers import Watchers
 from infra.encryption import Encryption, EncryptionArgs
@@ -22,6 +23,7 @@ from infra.settings import Settings
 from infra.stream_kinesis import KinesisStream, KinesisStreamArgs
 from pipeline import names as seams
 from pipeline.contracts import CONTRACTS
+from pipeline.domain.contracts import MEASURES
 
 
 class KinesisDeployment:
@@ -90,6 +92,7 @@ class KinesisDeployment:
             ),
         )
         self._alarms = self._make_alarms()
+        self._dashboard = self._make_dashboard()
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -110,6 +113,7 @@ class KinesisDeployment:
             "alarms": self._alarms.alarm_names,
             "topic_arn": self._alarms.topic_arn,
             "pages_topic_arn": self._alarms.pages_topic_arn,
+            "dashboard": self._dashboard.dashboard_name,
             "glue_database": self._catalog.database_name,
             "key_arn": self._encryption.key_arn,
             "settings": {
@@ -174,5 +178,24 @@ class KinesisDeployment:
                 runbooks_url=settings.runbooks_url,
                 account=names.account,
                 key_arn=self._encryption.key_arn,
+            ),
+        )
+
+    def _make_dashboard(self) -> Dashboard:
+        return Dashboard(
+            "dashboard",
+            DashboardArgs(
+                dashboard=self._names.dashboard,
+                region=self._names.region,
+                alarm_arns=self._alarms.alarm_arns,
+                panels=(
+                    self._watchers.panel,
+                    stream_kinesis.PANEL,
+                    processing.PANEL,
+                    lake.PANEL,
+                    ledger.PANEL,
+                    catalog.panel(MEASURES),
+                ),
+                sources=self._sources,
             ),
         )

@@ -10,6 +10,8 @@ from infra.deployments.functions import Functions
 from infra.naming import Names
 from infra.scheduled_function import ScheduledFunction, ScheduledFunctionArgs
 from infra.settings import Settings
+from infra.widget import Panel, Widget, aws_series, own_series
+from pipeline import metrics
 
 SWEEP_MINUTES: Final = 1
 PROBE_MINUTES: Final = 1
@@ -17,6 +19,21 @@ PROBE_MINUTES: Final = 1
 
 CONCURRENCY_MAX: Final = 1
 """Two sweepers would fence each other (protocol.md, 2), two auditors count the same twice."""
+
+_AGES: Final = (
+    Widget(title="Age of the oldest event (ms)", lines=own_series("Maximum", metrics.OLDEST_MS)),
+    Widget(title="Age of the newest canary (ms)", lines=own_series("Maximum", metrics.CANARY_MS)),
+)
+_AUDITS: Final = Widget(
+    title="Found by the auditor",
+    lines=own_series(
+        "Maximum",
+        metrics.AUDIT_LOST,
+        metrics.AUDIT_DUPLICATED,
+        metrics.AUDIT_ALTERED,
+        metrics.CONSERVATION_GAP,
+    ),
+)
 
 
 class Watchers:
@@ -35,6 +52,18 @@ class Watchers:
     def outputs(self) -> dict[str, pulumi.Output[str]]:
         """What a client needs to know: the functions' names."""
         return {f"{kind}_function_name": made.function_name for kind, made in self._made.items()}
+
+    @property
+    def panel(self) -> Panel:
+        """What they saw from outside, and whether they run."""
+        audits = (_AUDITS,) if "auditor" in self._made else ()
+        running = tuple(
+            line for kind in self._made for line in aws_series("AWS/Lambda", kind, "Sum", "Errors")
+        )
+        return Panel(
+            title="Seen from outside",
+            widgets=(*_AGES, *audits, Widget(title="Watchers' failed runs", lines=running)),
+        )
 
     @property
     def sources(self) -> dict[Source, pulumi.Input[str]]:

@@ -81,8 +81,14 @@ def test_the_mapping_feeds_the_alias(stack: Any, client: Callable[[str], Any]) -
     assert destination == f"arn:aws:s3:::{stack.outputs['lake_bucket']}"
 
 
-def test_both_functions_run_under_their_alias(stack: Any, client: Callable[[str], Any]) -> None:
-    for name in (stack.outputs["function_name"], stack.outputs["sweeper_function_name"]):
+def test_every_function_runs_under_its_alias(stack: Any, client: Callable[[str], Any]) -> None:
+    kinds = (
+        "function_name",
+        "sweeper_function_name",
+        "probe_function_name",
+        "auditor_function_name",
+    )
+    for name in (stack.outputs[kind] for kind in kinds):
         answer = client("lambda").invoke(FunctionName=name, Qualifier="live", Payload=b"{}")
         assert json.loads(answer["Payload"].read()) == {"version": "1"}
 
@@ -109,15 +115,62 @@ def test_the_catalog_has_every_table(stack: Any, client: Callable[[str], Any]) -
 
 def test_every_alarm_tells_the_topic(stack: Any, client: Callable[[str], Any]) -> None:
     names = stack.outputs["alarms"]
-    alarms = client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
-    assert sorted(alarm["AlarmName"] for alarm in alarms) == sorted(names)
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [stack.outputs["topic_arn"]]
+    answer = client("cloudwatch").describe_alarms(
+        AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    told = {"MetricAlarms": "topic_arn", "CompositeAlarms": "pages_topic_arn"}
+    assert sorted(a["AlarmName"] for kind in told for a in answer[kind]) == sorted(names)
+    for kind, topic in told.items():
+        for alarm in answer[kind]:
+            assert alarm["AlarmActions"] == alarm["OKActions"] == [stack.outputs[topic]]
+
+
+def test_a_page_follows_its_members_and_tells_once_however_many_there_are(
+    stack: Any, client: Callable[[str], Any]
+) -> None:
+    cloudwatch, prefix = client("cloudwatch"), f"sluice-{stack.stack}"
+    page = f"{prefix}-lake-is-late"
+
+    def state() -> str:
+        (found,) = cloudwatch.describe_alarms(AlarmNames=[page], AlarmTypes=["CompositeAlarm"])[
+            "CompositeAlarms"
+        ]
+        return str(found["StateValue"])
+
+    members = (f"{prefix}-oldest-event-age", f"{prefix}-iterator-age")
+    seen = [state()]
+    for value in ("ALARM", "OK"):
+        for member in members:
+            cloudwatch.set_alarm_state(
+                AlarmName=member, StateValue=value, StateReason="a test of the page"
+            )
+            seen.append(state())
+    assert seen == ["OK", "ALARM", "ALARM", "ALARM", "OK"]
+
+
+def test_the_dashboard_is_there_with_every_alarm(stack: Any, client: Callable[[str], Any]) -> None:
+    answer = client("cloudwatch").get_dashboard(DashboardName=stack.outputs["dashboard"])
+    alarms, *_ = json.loads(answer["DashboardBody"])["widgets"]
+    shown = [arn.rpartition(":")[2] for arn in alarms["properties"]["alarms"]]
+    assert sorted(shown) == sorted(stack.outputs["alarms"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule"), [("probe", "rate(1 minute)"), ("auditor", "rate(5 minutes)")]
+)
+def test_probe_and_auditor_are_on_schedules(
+    stack: Any, client: Callable[[str], Any], kind: str, schedule: str
+) -> None:
+    name = stack.outputs[f"{kind}_function_name"]
+    rule = client("events").describe_rule(Name=name)
+    assert (rule["ScheduleExpression"], rule["State"]) == (schedule, "ENABLED")
+    (target,) = client("events").list_targets_by_rule(Rule=name)["Targets"]
+    assert target["Arn"].endswith(f":{name}:live")
 
 
 def test_logs_are_kept_for_as_long_as_set(stack: Any, client: Callable[[str], Any]) -> None:
     groups = client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/sluice-whole-")
-    assert [group["retentionInDays"] for group in groups["logGroups"]] == [30, 30]
+    assert [group["retentionInDays"] for group in groups["logGroups"]] == [30] * 4
 
 
 def test_outputs_are_remembered(stack: Any) -> None:

@@ -17,6 +17,9 @@ from infra.local.provider.made import Made
 from infra.local.provider.template import ABSENT, render
 from infra.local.stack import LocalStack
 from infra.local.state import Resource, State
+from pipeline.domain.contracts import MEASURES
+from pipeline.metrics import CATALOGUE
+from pipeline.names import METRICS_NAMESPACE
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCOUNT = "123456789012"
@@ -144,3 +147,45 @@ def stack_settings(stack: str) -> dict[str, str]:
 @pytest.fixture
 def settings_of_stack() -> Callable[[str], dict[str, str]]:
     return stack_settings
+
+
+@pytest.fixture(scope="session")
+def published() -> Mapping[str, frozenset[str]]:
+    """Every metric that a rule or widget may name: AWS's by the page that lists it, and ours."""
+    ours = {metric.name for metric in (*CATALOGUE, *MEASURES)}
+    return {
+        # Kinesis developer guide, "Monitor the Amazon Kinesis Data Streams service with CloudWatch"
+        "AWS/Kinesis": frozenset(
+            {
+                "GetRecords.Bytes",
+                "GetRecords.IteratorAgeMilliseconds",
+                "GetRecords.Records",
+                "IncomingBytes",
+                "IncomingRecords",
+                "ReadProvisionedThroughputExceeded",
+                "WriteProvisionedThroughputExceeded",
+            }
+        ),
+        # Lambda developer guide, "Types of metrics for Lambda functions"
+        "AWS/Lambda": frozenset(
+            {
+                "Duration",
+                "Errors",
+                "Invocations",
+                "IteratorAge",
+                "OnFailureDestinationDeliveredEventCount",
+                "Throttles",
+            }
+        ),
+        # DynamoDB developer guide, "DynamoDB metrics and dimensions"; by TableName alone
+        "AWS/DynamoDB": frozenset(
+            {
+                "ConsumedReadCapacityUnits",
+                "ConsumedWriteCapacityUnits",
+                "ReadThrottleEvents",
+                "TransactionConflict",
+                "WriteThrottleEvents",
+            }
+        ),
+        METRICS_NAMESPACE: frozenset(ours),
+    }

@@ -20,8 +20,14 @@ GRANTED = [
     *policies.use_key(KEY),
     *policies.write_logs(LOGS),
 ]
+ARNS = {"stream": STREAM, "ledger": TABLE, "lake": BUCKET, "key": KEY}
+WATCHERS = {
+    "probe": policies.probe_freshness(**ARNS),
+    "auditor": policies.audit_lake(**ARNS),
+}
 DOCUMENTS = {
     "function": policies.document(GRANTED),
+    **{name: policies.document(statements) for name, statements in WATCHERS.items()},
     "key": policies.key_policy(account="123456789012", region="eu-central-1"),
     "topic": policies.publish_alarms("arn:aws:sns:::t", account="123456789012"),
     "trust": policies.assumed_by("lambda.amazonaws.com"),
@@ -64,6 +70,42 @@ def test_listing_the_lake_shows_its_prefixes_alone() -> None:
     (listing,) = [s for s in policies.use_lake(BUCKET) if "s3:ListBucket" in s["Action"]]
     prefixes = listing["Condition"]["StringLike"]["s3:prefix"]
     assert prefixes == ["lake/*", "staging/*", "ids/*", "journal/*", "aws/lambda/*"]
+
+
+def _granted(watcher: str, service: str) -> dict[str, set[str]]:
+    """What a watcher may do in a service: resources by action."""
+    granted: dict[str, set[str]] = {}
+    for statement in WATCHERS[watcher]:
+        for action in statement["Action"]:
+            if action.startswith(f"{service}:"):
+                granted.setdefault(action, set()).update(statement["Resource"])
+    return granted
+
+
+@pytest.mark.parametrize("watcher", WATCHERS)
+def test_a_watcher_reads_its_own_resources_and_writes_neither_lake_nor_ledger(
+    watcher: str,
+) -> None:
+    assert set(_granted(watcher, "s3")) == {"s3:GetObject", "s3:ListBucket"}
+    assert set(_granted(watcher, "dynamodb")) == {"dynamodb:GetItem", "dynamodb:Query"}
+    for statement in WATCHERS[watcher]:
+        for resource in statement["Resource"]:
+            assert resource.startswith((BUCKET, TABLE, STREAM, KEY))
+
+
+def test_the_probe_sees_its_canaries_in_the_lake_and_nothing_else() -> None:
+    assert _granted("probe", "s3")["s3:GetObject"] == {f"{BUCKET}/lake/canaries/*"}
+    (listing,) = [s for s in WATCHERS["probe"] if "s3:ListBucket" in s["Action"]]
+    assert listing["Condition"]["StringLike"]["s3:prefix"] == ["lake/canaries/*"]
+
+
+def test_the_probe_may_put_a_canary_and_the_auditor_nothing() -> None:
+    def writing(watcher: str) -> set[str]:
+        return {action for action in _granted(watcher, "kinesis") if ":Put" in action}
+
+    assert writing("probe") == {"kinesis:PutRecord"}
+    assert writing("auditor") == set()
+    assert set(_granted("auditor", "kms")) == {"kms:Decrypt", "kms:DescribeKey"}
 
 
 def test_plain_http_is_refused_to_everybody() -> None:

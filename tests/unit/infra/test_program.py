@@ -30,6 +30,7 @@ UNTAGGABLE = {
     "BucketServerSideEncryptionConfiguration",
     "BucketVersioning",
     "CatalogTable",
+    "Dashboard",
     "EventTarget",
     "Permission",
     "RolePolicy",
@@ -52,6 +53,7 @@ def test_every_output_is_a_value(registered: Any) -> None:
     assert set(registered.outputs) == {
         "alarms",
         "auditor_function_name",
+        "dashboard",
         "function_alias",
         "function_name",
         "glue_database",

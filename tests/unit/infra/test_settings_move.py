@@ -8,26 +8,51 @@ import pytest
 from infra.settings import Settings
 from pipeline import names
 
-FUNCTIONS = ("processing", "sweeper")
+FUNCTIONS = ("processing", "sweeper", "probe", "auditor")
 
 
 def _each(path: str) -> set[str]:
     return {f"{function}.{path}" for function in FUNCTIONS}
 
 
+def _alarm(*rules: str, moved: str = "threshold") -> set[str]:
+    """The named property of alarms, and their descriptions, which give the reason."""
+    return {f"alarms-{rule}.{each}" for rule in rules for each in (moved, "alarmDescription")}
+
+
+SINGLE_ALARMS = (
+    "age-against-retention",
+    "canary-not-seen",
+    "conservation-broken",
+    "duplicates-found",
+    "function-duration",
+    "function-errors",
+    "function-throttles",
+    "iterator-age",
+    "oldest-event-age",
+    "on-failure-objects",
+    "quarantine-rate",
+    "read-throttles",
+    "records-lost",
+    "small-files",
+    "watcher-errors",
+    "write-throttles",
+)
+COMPOSITES = ("data-at-risk", "lake-is-late")
+
 MOVES: Mapping[str, tuple[str, set[str]]] = {
     "shard_count": ("3", {"stream.shardCount"}),
     "stream_mode": ("on_demand", {"stream.shardCount", "stream.streamModeDetails.streamMode"}),
     "retention_hours": (
         "72",
-        {
-            "stream.retentionPeriod",
-            "alarms-age-against-retention.threshold",
-            "alarms-age-against-retention.alarmDescription",
-        },
+        {"stream.retentionPeriod"} | _alarm("age-against-retention"),
     ),
     "batch_size": ("500", {"processing-mapping.batchSize"}),
-    "batch_window_seconds": ("7", {"processing-mapping.maximumBatchingWindowInSeconds"}),
+    "batch_window_seconds": (
+        "7",
+        {"processing-mapping.maximumBatchingWindowInSeconds"}
+        | _each(f"environment.variables.{names.ENV_CANARY_SECONDS_MAX}"),
+    ),
     "starting_position": ("LATEST", {"processing-mapping.startingPosition"}),
     "retry_attempts_max": ("9", {"processing-mapping.maximumRetryAttempts"}),
     "record_age_seconds_max": ("3600", {"processing-mapping.maximumRecordAgeInSeconds"}),
@@ -37,7 +62,10 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     "memory_mb": ("2048", _each("memorySize")),
     "run_seconds_max": (
         "120",
-        _each("timeout") | _each(f"environment.variables.{names.ENV_RUN_SECONDS_MAX}"),
+        _each("timeout")
+        | _each(f"environment.variables.{names.ENV_RUN_SECONDS_MAX}")
+        | _alarm("function-duration")
+        | _alarm("function-duration", "function-errors", moved="evaluationPeriods"),
     ),
     "backup_days": (
         "7",
@@ -67,40 +95,42 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
         "oncall@example.com",
         {"alarms-email.endpoint", "alarms-email.protocol", "alarms-email.topic"},
     ),
-    "iterator_age_seconds_max": (
-        "60",
-        {"alarms-iterator-age.threshold", "alarms-iterator-age.alarmDescription"},
+    "page_email": (
+        "pager@example.com",
+        {f"alarms-pages-email.{path}" for path in ("endpoint", "protocol", "topic")},
     ),
-    "retention_percent_max": (
-        "20",
-        {
-            "alarms-age-against-retention.threshold",
-            "alarms-age-against-retention.alarmDescription",
+    "oldest_event_age_seconds_max": ("60", _alarm("oldest-event-age")),
+    "iterator_age_seconds_max": ("60", _alarm("iterator-age")),
+    "canary_seconds_max": ("60", _each(f"environment.variables.{names.ENV_CANARY_SECONDS_MAX}")),
+    "canary_minutes_max": (
+        "9",
+        _alarm("canary-not-seen", moved="evaluationPeriods")
+        | _alarm("canary-not-seen", moved="datapointsToAlarm"),
+    ),
+    "retention_percent_max": ("0.01", _alarm("age-against-retention")),
+    "duration_percent_max": ("20", _alarm("function-duration")),
+    "quarantine_percent_max": ("4", _alarm("quarantine-rate")),
+    "small_files_max": ("7", _alarm("small-files", moved="metricQueries.0.expression")),
+    "file_bytes_min": (
+        "9",
+        _alarm("small-files") | _alarm("small-files", moved="metricQueries.0.expression"),
+    ),
+    "audit_minutes": (
+        "7",
+        {"auditor-rule.scheduleExpression"}
+        | {
+            f"alarms-{rule}.evaluationPeriods"
+            for rule in ("conservation-broken", "duplicates-found")
         },
-    ),
-    "quarantine_percent_max": (
-        "4",
-        {"alarms-quarantine-rate.threshold", "alarms-quarantine-rate.alarmDescription"},
     ),
     "runbooks_url": (
         "https://example.com",
-        {
-            f"alarms-{rule}.alarmDescription"
-            for rule in (
-                "age-against-retention",
-                "function-errors",
-                "function-throttles",
-                "iterator-age",
-                "on-failure-objects",
-                "quarantine-rate",
-                "records-lost",
-                "write-throttles",
-            )
-        },
+        {f"alarms-{rule}.alarmDescription" for rule in (*SINGLE_ALARMS, *COMPOSITES)},
     ),
 }
-BUILT_ELSEWHERE = {"package", "package_file"}
-"""They choose the archive, which `test_the_package_is_uploaded_under_its_content` covers."""
+BUILT_ELSEWHERE = {"package", "package_file", "quiet_minutes"}
+"""The first two choose the archive, which `test_the_package_is_uploaded_under_its_content` covers;
+the last one makes an alarm of its own, as the test below says."""
 
 
 def test_every_setting_is_in_the_table() -> None:
@@ -115,3 +145,13 @@ def test_a_setting_moves_the_properties_it_names_and_no_other(
     before, after = register().leaves(), register({setting: value}).leaves()
     moved = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     assert moved == expected
+
+
+def test_quiet_minutes_make_one_alarm_show_it_and_move_nothing_else(
+    register: Callable[..., Any],
+) -> None:
+    before, after = register().leaves(), register({"quiet_minutes": "30"}).leaves()
+    moved = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    made = {key for key in moved if key.startswith("alarms-quiet-stream.")}
+    assert moved == made | {"dashboard.dashboardBody"}
+    assert after["alarms-quiet-stream.evaluationPeriods"] == 30

@@ -61,6 +61,8 @@ class Plan(BaseModel):
     web_share: float = Field(default=0.05, gt=0, le=0.5)
     """Web actions among all events, as far as there are users to act."""
     poison: int = Field(default=0, ge=0)
+    metrics_seconds: float | None = Field(default=None, gt=0)
+    """How often each process publishes its producer's figures to CloudWatch; None: never."""
     settings: ProducerSettings = ProducerSettings()
 
     @classmethod

@@ -16,7 +16,7 @@ from loadtests.progress import Progress, State
 from loadtests.scripts import Rendered, Script, contract_of, script_of
 from loadtests.shapes import Shape
 from pipeline.audit.history import Answer
-from pipeline.producer.answers import Answered, BufferFull
+from pipeline.producer.answers import Answered, BufferFull, Metrics
 from pipeline.producer.kinesis import Producer
 
 if TYPE_CHECKING:
@@ -105,9 +105,13 @@ class Sending:
             for source in self.sources:
                 source.history.close()
 
+    def metrics(self) -> Metrics:
+        """Return the producer's counts so far."""
+        return self._producer.metrics()
+
     def progress(self, now_us: int, state: State) -> Progress:
         """Return how far this part is."""
-        metrics = self._producer.metrics()
+        metrics = self.metrics()
         elapsed = (now_us - self.start_us) / 1_000_000 if self.start_us else -1.0
         answers = [source.history.answers for source in self.sources]
         return Progress(

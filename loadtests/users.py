@@ -26,6 +26,9 @@ from loadtests.scripts import render_events
 from loadtests.sending import EVENTS_PER_STEP_MAX, Sending, Source
 from pipeline.audit.history import Answer
 from pipeline.domain.contracts import ACTIONS
+from pipeline.environment import CLIENT_CONFIG
+from pipeline.errors import OperatingError
+from pipeline.producer.published import PublishedMetrics
 from pipeline.producer.settings import client_config
 
 TICK_SECONDS: Final = 0.02
@@ -79,6 +82,8 @@ def _set_up(environment: Environment, **_: object) -> None:
     _sending.append(sending)
     gevent.spawn(_report, sending, progress)
     gevent.spawn(_quit_in_time, environment, sending)
+    if plan.metrics_seconds is not None:
+        gevent.spawn(_publish, sending, plan.metrics_seconds)
 
 
 def _finish(environment: Environment, **_: object) -> None:
@@ -94,6 +99,19 @@ def _report(sending: Sending, progress: ProgressFile) -> None:
     while not sending.stopping:
         progress.append(sending.progress(_now_us(), State.RUNNING))
         gevent.sleep(PROGRESS_SECONDS)
+
+
+def _publish(sending: Sending, seconds: float) -> None:
+    """Publish the producer's figures now and then; trouble with that must not stop a load."""
+    plan = sending.plan
+    client = boto3.session.Session().client("cloudwatch", config=CLIENT_CONFIG, **plan.where)
+    published = PublishedMetrics(client, stream=plan.stream_name)
+    while not sending.stopping:
+        gevent.sleep(seconds)
+        try:
+            published.put(sending.metrics())
+        except OperatingError as trouble:
+            sys.stderr.write(f"{trouble}; tried again in {seconds:g} s\n")
 
 
 def _quit_in_time(environment: Environment, sending: Sending) -> None:

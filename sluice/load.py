@@ -86,6 +86,9 @@ def send(
 @click.option("--producers", type=int, default=1, show_default=True, help="Producer processes.")
 @click.option("--web-users", type=int, default=10, show_default=True, help="Locust web users.")
 @click.option("--poison", type=int, default=0, show_default=True, help="Events that break a rule.")
+@click.option(
+    "--producer-metrics", is_flag=True, help="Publish the producers' buffers and throttles, too."
+)
 @click.option("--verify/--no-verify", default=True, help="Drain and account for every event.")
 @click.option(
     "--objectives",
@@ -99,7 +102,8 @@ def load(home: Path, /, stack: str, verify: bool, objectives: Path | None, **wan
     if seconds is None and wanted["events"] is None:
         seconds = DURATION_SECONDS
     found = stacks.find(home, stack)
-    plan = plan_for(found, seconds=seconds, **wanted)
+    every = found.minute_seconds if wanted.pop("producer_metrics") else None
+    plan = plan_for(found, seconds=seconds, metrics_seconds=every, **wanted)
     folder = found.loads / plan.run
     with progress() as bars:
         send(plan, folder, bars=bars)

@@ -27,7 +27,10 @@ class Answered(Generic[Tag]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A producer's counts so far; `buffered_bytes` is the one that goes down again."""
+    """A producer's counts so far; `buffered_bytes` is the one that goes down again.
+
+    `held_back_ms` is how long all callers together waited for room in the buffer.
+    """
 
     buffered_bytes: int = 0
     events: int = 0
@@ -40,6 +43,7 @@ class Metrics:
     records: int = 0
     retries: int = 0
     throttles: int = 0
+    held_back_ms: int = 0
 
 
 class BufferFull(OperatingError):

@@ -97,13 +97,17 @@ class Producer(Generic[Tag]):
         size = sum(map(len, bodies)) + len(bodies)
         room = self._settings.buffer_bytes_max - size
         with self._lock:
-            if not self._settled.wait_for(
+            asked = time.monotonic()
+            has_room = self._settled.wait_for(
                 lambda: self._stopped or self._queues.event_bytes <= max(room, 0),
                 timeout=self._settings.put_seconds_max,
-            ):
+            )
+            now = time.monotonic()
+            if held_back_ms := round((now - asked) * 1_000):
+                self._count(held_back_ms=held_back_ms)
+            if not has_room:
                 raise BufferFull(f"{self._queues.event_bytes:,} bytes wait for their answers")
             self._raise_if_stopped()
-            now = time.monotonic()
             if self._queues.add(now, table=table, keys=keys, bodies=bodies, tags=tags):
                 self._work.notify()
             self._count(events=len(bodies), event_bytes=size)

@@ -20,6 +20,7 @@ def test_a_full_buffer_slows_the_caller_and_takes_in_nothing_of_the_call_that_fa
     with pytest.raises(BufferFull):
         put_numbers(producer, range(5, 7))
     assert producer.metrics().buffered_bytes == 10
+    assert producer.metrics().held_back_ms >= 50
     kinesis.open.set()
     producer.flush(10)
     assert fates(answers) == dict.fromkeys(range(5), Answer.ACKNOWLEDGED)

@@ -1,8 +1,9 @@
-"""Writes docs/settings.md and docs/alarms.md from the settings and alarm rules themselves.
+"""Writes docs/settings.md, docs/alarms.md and docs/metrics.md from what they describe.
 
 python -m infra.documentation
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, get_args
 
@@ -13,6 +14,7 @@ from pydantic.fields import FieldInfo
 from infra.alarm_rule import DIMENSIONS, SAID, Rule, Series
 from infra.alarm_rules import rules
 from infra.composites import Composite, composites
+from infra.metrics_page import metrics_page
 from infra.settings import LOG_DAYS, Settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -71,6 +73,11 @@ def alarms_page() -> str:
             *(_alarm(rule) for rule in chosen),
         ]
     )
+
+
+def catalogue_page() -> str:
+    """Return docs/metrics.md: every metric of ours, what it says, and the alarms that watch it."""
+    return f"{GENERATED}\n\n{metrics_page(rules(DOCUMENTED.objectives))}"
 
 
 def alarm_ids() -> frozenset[str]:
@@ -157,10 +164,17 @@ def _series(series: Series) -> str:
     return f"{series.statistic} of `{series.metric}` in `{series.namespace}`, by {whose}"
 
 
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "settings.md": settings_page,
+    "alarms.md": alarms_page,
+    "metrics.md": catalogue_page,
+}
+
+
 def main() -> None:
-    """Write both pages."""
-    (ROOT / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
-    (ROOT / "docs" / "alarms.md").write_text(alarms_page(), encoding="utf-8")
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ AUDIT_ALTERED: Final = Metric(
 CONSERVATION_GAP: Final = Metric(
     name="ConservationGap",
     unit="Count",
-    meaning="Accepted less stored, quarantined, dropped as duplicates and in flight: 0 is right.",
+    meaning="By how many events commits differ from what the stream accepted: 0 is right.",
     origin="auditor",
 )
 

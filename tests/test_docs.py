@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from infra.documentation import alarm_ids, alarms_page, settings_page
+from infra.documentation import PAGES, alarm_ids, settings_page
 from infra.settings import Settings
 from sluice.__main__ import VERBS, sluice
 from tests import local_aws
+from sluice.runbooks import index, parse
 from tests.documents import (
     ROOT,
     RUNBOOKS,
-    SECTIONS,
     commands,
     documents,
     fences,
@@ -120,37 +120,81 @@ def test_every_alarm_has_a_runbook_and_every_other_one_is_an_operation_of_the_in
     assert written == ALARMS | linked[operations]
 
 
+def test_the_index_lists_every_operation_and_says_what_for() -> None:
+    listed = index(RUNBOOKS)
+    assert list(listed) == list(dict.fromkeys(listed))
+    assert set(listed) == {path.stem for path in runbooks()}
+
+
 @by_runbook
-def test_a_runbook_is_titled_by_its_file_and_has_its_sections_in_order(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert headings(text, 1) == [path.stem]
-    assert headings(text, 2) == list(SECTIONS)
-    assert headings(text.partition("## Fix")[2].partition("## Verify")[0], 3)
+def test_a_runbook_parses(path: Path) -> None:
+    assert parse(path).id == path.stem
 
 
 @by_runbook
 def test_a_runbook_runs_something_to_diagnose_and_to_verify(path: Path) -> None:
-    found = fences(path.read_text(encoding="utf-8"))
-    assert {fence.language for fence in found} <= {"bash", "text", "text expect"}
-    run = {fence.section for fence in found if fence.language == "bash"}
-    assert {"Before you start", "Diagnose", "Verify"} <= run
+    assert {"Before you start", "Diagnose", "Verify"} <= {s.section for s in parse(path).steps}
 
 
 @by_runbook
-def test_what_only_aws_has_is_never_pasted_on_a_laptop(path: Path) -> None:
-    pasted = [f for f in fences(path.read_text(encoding="utf-8")) if f.language == "bash"]
-    assert [f"{path.name}:{f.line}" for f in pasted if re.search(r"\b(pulumi|aws) ", f.text)] == []
+def test_what_only_one_place_has_is_never_run(path: Path) -> None:
+    steps = parse(path).steps
+    assert [
+        f"{path.name}:{s.line}" for s in steps if re.search(r"\b(pulumi|aws|jq) ", s.text)
+    ] == []
+
+
+READS = {
+    *("status", "query", "verify", "drain", "alarms", "logs", "shards show", "key", "runbook show"),
+    "rollback --show",
+}
+"""Verbs, with what makes some of them read, that change nothing; a drain only waits."""
+
+
+def changes(command: str) -> bool:
+    """Return whether a command does more than to read."""
+    words = shlex.split(command)[2:]
+    if words[0] == "key":
+        return "--enable" in words or "--rotate" in words
+    return words[0] not in READS and not any(
+        reading.split()[0] == words[0] and reading.split()[-1] in words for reading in READS
+    )
 
 
 @by_runbook
-def test_diagnosis_only_reads(path: Path) -> None:
-    verbs = {
-        command.split()[2]
+def test_only_fix_and_roll_back_change_anything(path: Path) -> None:
+    found = [
+        f"{path.name}:{fence.line}: {command}"
         for fence in fences(path.read_text(encoding="utf-8"))
-        if fence.section in ("Before you start", "Diagnose", "Verify")
+        if fence.section in ("Before you start", "Diagnose", "Verify") and fence.language == "bash"
         for command in commands(fence)
+        if changes(command)
+    ]
+    assert found == []
+
+
+def test_a_command_that_changes_something_is_noticed() -> None:
+    told = {
+        "./dev sluice status": False,
+        "./dev sluice key --stack s": False,
+        "./dev sluice key --enable": True,
+        "./dev sluice rollback --show": False,
+        "./dev sluice rollback": True,
+        "./dev sluice shards split": True,
+        "./dev sluice deploy a=1": True,
+        "./dev sluice down --delete": True,
     }
-    assert verbs <= {"status", "query", "verify", "drain"}
+    assert {command: changes(command) for command in told} == told
+
+
+DESTRUCTIVE = re.compile(r"sluice down|retention_hours=(?:\s|$)|--delete|--force", re.MULTILINE)
+
+
+@by_runbook
+def test_a_step_that_loses_something_says_what_and_stands_alone(path: Path) -> None:
+    for step in parse(path).steps:
+        assert bool(step.loses) == bool(DESTRUCTIVE.search(step.text)), f"{path.name}:{step.line}"
+        assert not step.loses or len(step.text.splitlines()) == 1
 
 
 def test_the_readme_documents_every_verb_and_nothing_else() -> None:
@@ -186,10 +230,14 @@ def fault_of(command: str) -> str:
     if words[0] != "sluice" or len(words) == 1:
         return ""
     verb = sluice.get_command(click.Context(sluice), words[1])
+    words = words[1:]
+    if isinstance(verb, click.Group) and len(words) > 1:
+        words = words[1:]
+        verb = verb.get_command(click.Context(verb), words[0])
     if verb is None:
         return f"{command}: there is no such verb"
     try:
-        verb.make_context(words[1], words[2:])
+        verb.make_context(words[0], words[1:])
     except click.ClickException as error:
         return f"{command}: {error.format_message()}"
     return ""
@@ -200,7 +248,7 @@ def test_every_command_of_a_document_parses(path: Path) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{fence.line}: {fault}"
         for fence in fences(path.read_text(encoding="utf-8"))
-        if fence.language in ("bash", "text") and "━" not in fence.text
+        if fence.language in ("bash", "bash destructive", "text") and "━" not in fence.text
         for command in commands(fence)
         if (fault := fault_of(command))
     ]
@@ -216,17 +264,18 @@ def test_every_command_of_a_document_parses(path: Path) -> None:
         "./dev sluice load --rate fast",
         "./dev demo --events many",
         "./dev sluice query",
+        "./dev sluice shards dance",
+        "./dev sluice shards count",
     ],
 )
 def test_a_command_that_would_not_run_is_noticed(command: str) -> None:
     assert fault_of(command).startswith(command)
 
 
-def test_the_pages_of_settings_and_alarms_are_up_to_date() -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_of_settings_alarms_and_metrics_are_up_to_date(name: str) -> None:
     """`python -m infra.documentation` writes them."""
-    docs = ROOT / "docs"
-    assert (docs / "settings.md").read_text(encoding="utf-8") == settings_page()
-    assert (docs / "alarms.md").read_text(encoding="utf-8") == alarms_page()
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name]()
 
 
 def test_the_rules_of_the_local_aws_are_those_that_tests_hold() -> None:

@@ -14,18 +14,14 @@ from pipeline.ledger.state import Commit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """Events of committed ranges: `accepted` by the stream's own records, `found` in the lake.
+    """Events of committed ranges that were `accepted`, and by how many they do not add up.
 
-    `gap` is accepted less found: 0 is right, more is a loss, less are rows too many.
+    `gap` is the sum of what each commit has too few or too many, so that two mistakes cannot hide
+    each other: 0 is right.
     """
 
     accepted: int = 0
-    found: int = 0
-
-    @property
-    def gap(self) -> int:
-        """Events that are missing, or too many if below 0."""
-        return self.accepted - self.found
+    gap: int = 0
 
 
 def events_in(record: Record) -> int:
@@ -58,13 +54,14 @@ def balance(
     events: Counter[Position | None] = Counter()
     for position, count in accepted.items():
         events[_first_of(position, commits)] += count
-    return Balance(
-        accepted=events[None] + sum(_accepted(c, events[c.first]) for c in checked),
-        found=sum(
-            commit.counts.duplicates + sum(rows.get(file.final_key, 0) for file in commit.files)
-            for commit in checked
-        ),
-    )
+    taken = {commit.first: _accepted(commit, events[commit.first]) for commit in checked}
+    gaps = (abs(taken[commit.first] - _found(commit, rows)) for commit in checked)
+    return Balance(accepted=events[None] + sum(taken.values()), gap=events[None] + sum(gaps))
+
+
+def _found(commit: Commit, rows: Mapping[str, int]) -> int:
+    """Return how many events of a commit are accounted for: rows to be seen, and dropped copies."""
+    return commit.counts.duplicates + sum(rows.get(file.final_key, 0) for file in commit.files)
 
 
 def _first_of(position: Position, commits: Sequence[Commit]) -> Position | None:

@@ -45,11 +45,11 @@ def judged(commits: tuple[Commit, ...] = COMMITS, rows: dict[str, int] = ROWS) -
 
 def test_only_commits_that_were_read_in_whole_are_balanced() -> None:
     assert covered(ACCEPTED, COMMITS) == (COMMITS[1],)
-    assert judged() == Balance(accepted=3, found=3)
+    assert judged() == Balance(accepted=3, gap=0)
     assert covered({}, COMMITS) == ()
 
 
-@pytest.mark.parametrize(("found", "gap"), [(2, 0), (1, 1), (0, 2), (3, -1)])
+@pytest.mark.parametrize(("found", "gap"), [(2, 0), (1, 1), (0, 2), (3, 1)])
 def test_a_row_too_few_or_too_many_is_the_gap(found: int, gap: int) -> None:
     assert judged(rows={**ROWS, "f4": found}).gap == gap
 
@@ -69,3 +69,9 @@ def test_events_are_counted_as_the_core_counts_them() -> None:
     )
     assert events_in(record) == 3
     assert events_in(replace(record, data=b"\x1f\x8bbroken")) == 1
+
+
+def test_a_loss_here_and_a_row_too_many_there_do_not_cancel_out() -> None:
+    everything = {Position(position): 1 for position in range(1, 10)}
+    wrong = {"f1": 2, "f4": 3, "f7": 3}
+    assert balance(everything, COMMITS, wrong, checked=COMMITS) == Balance(accepted=9, gap=2)

@@ -142,6 +142,7 @@ class LocalStack:
                 resource.name,
                 resource.inputs,
                 Made(id=identifier, outputs=resource.outputs),
+                forced=forced,
             )
         self._state.remove(resource)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-REFUSED = 255
+REFUSED = 1
 PASSWORD = "hunter2-is-secret"
 
 

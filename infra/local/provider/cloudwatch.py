@@ -80,6 +80,12 @@ METRIC_ALARM: Final = ResourceType(
     ),
     read=(Call(operation="describe_alarms", parameters={"AlarmNames": ["$name"]}, into="read"),),
     outputs={"arn": "$read.MetricAlarms.0.AlarmArn", "name": "$name"},
+    told={
+        "threshold": "$read.MetricAlarms.0.Threshold",
+        "evaluationPeriods": "$read.MetricAlarms.0.EvaluationPeriods",
+        "treatMissingData": "$read.MetricAlarms.0.TreatMissingData",
+        "actionsEnabled": "$read.MetricAlarms.0.ActionsEnabled",
+    },
     delete=(Call(operation="delete_alarms", parameters={"AlarmNames": ["$name"]}),),
     gone=("ResourceNotFound",),
 )

@@ -89,11 +89,15 @@ TABLE: Final = ResourceType(
     ),
     read=(Call(operation="describe_table", parameters={"TableName": "$name"}, into="read"),),
     outputs={"arn": "$read.Table.TableArn", "name": "$read.Table.TableName"},
+    told={
+        "billingMode": "$read.Table.BillingModeSummary.BillingMode",
+        "deletionProtectionEnabled": "$read.Table.DeletionProtectionEnabled",
+    },
     delete=(
         Call(
             operation="update_table",
             parameters={"TableName": "$name", "DeletionProtectionEnabled": False},
-            when=("$deletionProtectionEnabled", True),
+            when=("$forced", True),
             wait=_ACTIVE,
         ),
         Call(

@@ -122,6 +122,13 @@ FUNCTION: Final = ResourceType(
         "version": "$published.Version",
         "qualifiedArn": "$published.FunctionArn",
     },
+    told={
+        "memorySize": "$read.Configuration.MemorySize",
+        "timeout": "$read.Configuration.Timeout",
+        "runtime": "$read.Configuration.Runtime",
+        "handler": "$read.Configuration.Handler",
+        "environment": {"variables": "$read.Configuration.Environment.Variables"},
+    },
     delete=(Call(operation="delete_function", parameters={"FunctionName": "$name"}),),
     exists=("ResourceConflictException",),
     gone=_GONE,
@@ -271,6 +278,12 @@ EVENT_SOURCE_MAPPING: Final = ResourceType(
     ),
     read=(Call(operation="get_event_source_mapping", parameters={"UUID": "$id"}, into="read"),),
     outputs={"uuid": "$read.UUID", "functionArn": "$read.FunctionArn"},
+    told={
+        "batchSize": "$read.BatchSize",
+        "maximumBatchingWindowInSeconds": "$read.MaximumBatchingWindowInSeconds",
+        "maximumRetryAttempts": "$read.MaximumRetryAttempts",
+        "bisectBatchOnFunctionError": "$read.BisectBatchOnFunctionError",
+    },
     delete=(Call(operation="delete_event_source_mapping", parameters={"UUID": "$id"}),),
     gone=_GONE,
 )

@@ -130,7 +130,13 @@ class Provider:
         if resource_type.read and render(resource_type.outputs.get("arn", "$id"), scope) is ABSENT:
             return None
         told = {key: render(template, scope) for key, template in resource_type.told.items()}
-        found = {key: value for key, value in told.items() if value is not ABSENT}
+        # What nobody asked for is no drift; of an import all is new.
+        imported = set(inputs) <= set(resource_type.identity)
+        found = {
+            key: value
+            for key, value in told.items()
+            if value is not ABSENT and (imported or key in inputs)
+        }
         outputs = {**made.outputs, **_outputs(resource_type, scope)}
         return {**inputs, **found}, Made(id=made.id, outputs=outputs)
 
@@ -167,10 +173,21 @@ class Provider:
         outputs = {**made.outputs, **_outputs(resource_type, scope)}
         return Made(id=made.id, outputs=outputs)
 
-    def delete(self, token: str, name: str, inputs: Mapping[str, Any], made: Made) -> None:
-        """Delete a resource; one that is gone already is deleted."""
+    def delete(
+        self,
+        token: str,
+        name: str,
+        inputs: Mapping[str, Any],
+        made: Made,
+        *,
+        forced: bool = False,
+    ) -> None:
+        """Delete a resource; one that is gone already is deleted.
+
+        `forced` lets data go that the inputs protect: what `down` does to its own embedded AWS.
+        """
         resource_type = self._type(token)
-        scope: dict[str, Any] = {**inputs, "out": made.outputs, "id": made.id}
+        scope: dict[str, Any] = {**inputs, "out": made.outputs, "id": made.id, "forced": forced}
         try:
             if resource_type.prepare_delete is not None:
                 resource_type.prepare_delete(self._caller.client(resource_type.service), scope)

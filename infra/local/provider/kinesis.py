@@ -114,6 +114,14 @@ STREAM: Final = ResourceType(
         "arn": "$read.StreamDescriptionSummary.StreamARN",
         "name": "$read.StreamDescriptionSummary.StreamName",
     },
+    told={
+        "shardCount": "$read.StreamDescriptionSummary.OpenShardCount",
+        "retentionPeriod": "$read.StreamDescriptionSummary.RetentionPeriodHours",
+        "encryptionType": "$read.StreamDescriptionSummary.EncryptionType",
+        "streamModeDetails": {
+            "streamMode": "$read.StreamDescriptionSummary.StreamModeDetails.StreamMode"
+        },
+    },
     delete=(
         Call(
             operation="delete_stream",

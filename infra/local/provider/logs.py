@@ -44,6 +44,7 @@ LOG_GROUP: Final = ResourceType(
         ),
     ),
     outputs={"arn": "$read.logGroups.0.arn", "name": "$name"},
+    told={"retentionInDays": "$read.logGroups.0.retentionInDays"},
     delete=(Call(operation="delete_log_group", parameters={"logGroupName": "$name"}),),
     exists=("ResourceAlreadyExistsException",),
     gone=("ResourceNotFoundException",),

@@ -10,7 +10,12 @@ _BUCKET_ARN: Final = Joined(parts=("arn:aws:s3:::", "$bucket"))
 
 
 def _empty(client: Any, scope: Scope) -> None:
-    """Delete every object, version and delete marker: a bucket must be empty to go."""
+    """Delete every object, version and delete marker, where whoever deletes has said so.
+
+    A bucket must be empty to go: without `forceDestroy` S3 refuses one that is not.
+    """
+    if not (scope.get("forceDestroy") or scope["forced"]):
+        return
     paginator = client.get_paginator("list_object_versions")
     for page in paginator.paginate(Bucket=scope["bucket"]):
         found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
@@ -31,7 +36,7 @@ BUCKET: Final = ResourceType(
     ),
     id="$bucket",
     identity=("bucket",),
-    # Whether to destroy data is decided by who calls `down`, the embedded data being its own.
+    # It is read when the bucket is deleted, and nothing is called when it changes.
     ignored=("forceDestroy",),
     updates=(
         Update(
@@ -45,6 +50,7 @@ BUCKET: Final = ResourceType(
             on_create=True,
         ),
     ),
+    read=(Call(operation="head_bucket", parameters={"Bucket": "$bucket"}, into="read"),),
     outputs={"bucket": "$bucket", "arn": _BUCKET_ARN},
     prepare_delete=_empty,
     delete=(Call(operation="delete_bucket", parameters={"Bucket": "$bucket"}),),

@@ -38,7 +38,7 @@ class Recorded(Provider):
         self.steps.append(f"~{name}")
         return Made(id=f"{name}-id", outputs={})
 
-    def delete(self, token: str, name: str, inputs: Any, made: Made) -> None:
+    def delete(self, token: str, name: str, inputs: Any, made: Made, *, forced: bool) -> None:
         self.steps.append(f"-{name}")
 
     def locate(self, token: str, name: str, inputs: Any) -> str:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.function import ALIAS
 from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import OperatingError
 from sluice.stack import Stack
@@ -66,28 +65,31 @@ def versions(stack: Stack, function: str) -> list[Version]:
 
 def live(stack: Stack, function: str) -> int:
     """Return the version that callers get. Raises OperatingError."""
-    with told(f"read the alias {ALIAS} of {function}"):
-        alias = client(stack, "lambda").get_alias(FunctionName=function, Name=ALIAS)
-    return int(alias["FunctionVersion"])
+    alias = stack.outputs["function_alias"]
+    with told(f"read the alias {alias} of {function}"):
+        answer = client(stack, "lambda").get_alias(FunctionName=function, Name=alias)
+    return int(answer["FunctionVersion"])
 
 
 def point(stack: Stack, function: str, version: int) -> None:
     """Give callers another version, at once. Raises OperatingError."""
-    with told(f"move the alias {ALIAS} of {function}"):
+    alias = stack.outputs["function_alias"]
+    with told(f"move the alias {alias} of {function}"):
         client(stack, "lambda").update_alias(
-            FunctionName=function, Name=ALIAS, FunctionVersion=str(version)
+            FunctionName=function, Name=alias, FunctionVersion=str(version)
         )
 
 
 def schedules(stack: Stack) -> list[str]:
     """Return the names of the schedules that invoke the stack's functions."""
     events, functions = client(stack, "events"), client(stack, "lambda")
+    alias = stack.outputs["function_alias"]
     with told("list the schedules"):
         return [
             rule
             for name in names(stack)
             for rule in events.list_rule_names_by_target(
-                TargetArn=functions.get_alias(FunctionName=name, Name=ALIAS)["AliasArn"]
+                TargetArn=functions.get_alias(FunctionName=name, Name=alias)["AliasArn"]
             )["RuleNames"]
         ]
 

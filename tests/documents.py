@@ -40,7 +40,6 @@ def runbooks() -> list[Path]:
 def commands(fence: Fence) -> list[str]:
     """Return the `./dev` commands of a fence, each on one line, up to a pipe or redirection."""
     joined = re.sub(r"\\\n\s*", " ", fence.text)
-    return [
-        re.split(r"\s[|<>]\s", command)[0].strip()
-        for command in re.findall(r"(?<!\S)\./dev\b(?:'[^']*'|\"[^\"]*\"|[^'\"\n])*", joined)
-    ]
+    # Quoted text is taken whole: SQL compares, too.
+    command = r"(?<!\S)\./dev\b(?:'[^']*'|\"[^\"]*\"|(?!\s(?:[|<>]|\|\||&&)\s)[^'\"\n])*"
+    return [found.strip() for found in re.findall(command, joined)]

@@ -13,8 +13,8 @@ import rich_click as click
 from infra.documentation import PAGES, alarm_ids, settings_page
 from infra.settings import Settings
 from sluice.__main__ import VERBS, sluice
-from tests import local_aws
 from sluice.runbooks import index, parse
+from tests import local_aws
 from tests.documents import (
     ROOT,
     RUNBOOKS,
@@ -220,9 +220,18 @@ def words_of_dev() -> set[str]:
     return {*module.ALIASES, "check"}
 
 
+VARIABLES = {"STACK": "local", "VERSION": "1", "SINCE": "1d", "UNTIL": "10m", "AT": "2h"}
+"""What the operator's variables may hold, by what follows SLUICE_; any file and word else."""
+
+
 def fault_of(command: str) -> str:
     """Return what is wrong with a `./dev` command as the command line itself would tell it."""
-    _, *words = shlex.split(command.replace("$SLUICE_STACK", "local"))
+    filled = re.sub(
+        r"\$\{?SLUICE_(\w+)(?:[^}\"]*\})?",
+        lambda variable: VARIABLES.get(variable[1], "README.md"),
+        command,
+    )
+    _, *words = shlex.split(filled)
     if not words or words[0] not in words_of_dev():
         return f"{command}: ./dev does not know that word"
     if words[0] == "demo":

@@ -15,8 +15,8 @@ from sluice.options import json_option, stack_option
 
 SETTINGS_FILE: Final = "settings.json"
 PACE_FILE: Final = "pace.json"
-COMPRESSION_MAX: Final = 120
-"""A minute of half a second: below that, a batch takes longer than the period it counts in."""
+COMPRESSION_MAX: Final = 30
+"""A minute of two seconds: in less, a scheduled function is due again before it has ended."""
 SET_HELP: Final = "A setting, kept until it is set again; `KEY=` is the default. Repeatable."
 COMPRESS_HELP: Final = (
     "Alarms' periods and schedules pass so many times faster than on AWS; ages and durations in"

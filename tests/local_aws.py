@@ -4,7 +4,7 @@
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -73,12 +73,27 @@ def page_text() -> str:
 
 
 def _of(module: ast.Module, file: str) -> Iterator[Rule]:
+    constants: dict[str, str] = {}
     for node in module.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str() as text)):
+                constants[name] = text
         for decorator in getattr(node, "decorator_list", ()):
             if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "aws_rule":
-                said = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords if k.arg}
+                said = {k.arg: _text(k.value, constants) for k in decorator.keywords if k.arg}
                 assert isinstance(node, ast.FunctionDef)
                 yield Rule(file=file, test=node.name, **{"here": SAME, **said})
+
+
+def _text(node: ast.expr, constants: Mapping[str, str]) -> str:
+    """Return a text that is written out, is the file's constant, or is a sum of those."""
+    match node:
+        case ast.Name(id=name):
+            return constants[name]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _text(left, constants) + _text(right, constants)
+        case _:
+            return str(ast.literal_eval(node))
 
 
 def _row(rule: Rule) -> str:

@@ -24,6 +24,11 @@ def handler(event, context):
         "Stream": "s", "Reason": "late", "Age": [5, 5, 9]}))
     note({"Records": [{"eventID": "s:1", "kinesis": {"data": ""}}]})
 """
+POISONED = """
+def handler(event, context):
+    if "poison" in note(event):
+        raise ValueError("poison")
+"""
 FAILS = """
 def handler(event, context):
     note({"Records": [{"eventID": "s:1", "kinesis": {"data": ""}}]})
@@ -257,6 +262,29 @@ def test_a_schedule_runs_each_compressed_minute_and_is_counted(watch: Watch) -> 
     names = {"namespace": "AWS/Lambda", "FunctionName": "fails"}
     watch.lab.wait_for(lambda: watch.sum_of(name="Errors", **names) >= 3)
     assert watch.sum_of(name="Invocations", **names) == watch.sum_of(name="Errors", **names)
+
+
+@aws_rule(
+    page="Lambda developer guide, Types of metrics for event source mappings",
+    says="records that reach the on-failure destination are counted by mapping",
+    alone="publishes nothing for a mapping",
+)
+def test_an_alarm_hears_of_records_that_a_mapping_set_aside(watch: Watch) -> None:
+    watch.lab.deploy("aside", POISONED)
+    watch.lab.stream("aside")
+    watch.lab.client("s3").create_bucket(Bucket="aside")
+    destination = {"OnFailure": {"Destination": "arn:aws:s3:::aside"}}
+    given_up = {"MaximumRetryAttempts": 0, "DestinationConfig": destination}
+    mapping = watch.lab.map("aside", **given_up)
+    metric = "OnFailureDestinationDeliveredEventCount"
+    of_mapping = [{"Name": "EventSourceMappingUUID", "Value": mapping}]
+    names = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": of_mapping}
+    watch.alarm("aside", Statistic="Sum", TreatMissingData="notBreaching", **names)
+    watch.becomes("aside", "OK")
+    watch.lab.put("aside", "poison", "b", "c")
+    watch.becomes("aside", "ALARM")
+    watch.becomes("aside", "OK")
+    assert watch.sum_of("AWS/Lambda", metric, EventSourceMappingUUID=mapping) == 3.0
 
 
 @aws_rule(

@@ -119,18 +119,19 @@ class Worker:
         return run(steps, self, before=in_time, after=watch)
 
     def restore(
-        self, *, before: Callable[[ShardId], None] = lambda _shard: None
+        self, *, rewind: Callable[[ShardId], object] | None = None
     ) -> Iterator[RestoredShard]:
         """Bring a ledger that was restored from a backup up to the journal, shard after shard.
 
-        `before` is called with each shard first. Only with mapping and workers stopped for one
-        longest run (T21): neither counters nor random tokens would save a ledger that is rewound
-        under a live worker.
+        `rewind` is called with each shard first, if it is still to be rewound. Only with mapping
+        and workers stopped for one longest run (T21): neither counters nor random tokens would save
+        a ledger that is rewound under a live worker.
         """
         listed = self._listed()
         shards = tuple(dict.fromkeys((*self._shards(listed), *self.store.journaled_shards())))
         for shard in shards:
-            before(shard)
+            if rewind is not None:
+                rewind(shard)
             start = self.ledger.read_head(shard)
             done: Counter[type[Effect[object]]] = Counter()
             head = run(restore(shard), self, after=partial(_count, done))

@@ -44,6 +44,8 @@ class Foreign:
     key: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    examples: int = 5
+    """Ids of each kind that the verdict names."""
 
 
 def verify_foreign(
@@ -80,7 +82,13 @@ def verify_foreign(
                 attach_stream(connection, sorted(spill.glob("stream-*.parquet")))
                 on_note("accounting for every id")
                 asked = _asked(foreign, facts, files, seen, listed_ms)
-                verdict = account_for(connection, asked, compared, unreadable=seen.unreadable)
+                verdict = account_for(
+                    connection,
+                    asked,
+                    compared,
+                    unreadable=seen.unreadable,
+                    examples=foreign.examples,
+                )
             except duckdb.Error as error:
                 why = f"the check failed: {str(error).splitlines()[0]}"
                 return StreamVerdict(stream=foreign.stream, account=StreamAccount(), doubts=(why,))

@@ -7,8 +7,6 @@ AWS allows on a shard. For example:
     sluice verify --stream orders --lake s3://bucket/orders/ --id order_id --checksum amount,status
 """
 
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,32 +21,10 @@ from sluice import stack as stacks
 from sluice.accounting import account
 from sluice.console import progress, result, result_json
 from sluice.foreign import Foreign, verify_foreign
-from sluice.options import json_option, stack_option
+from sluice.options import ago_ms, json_option, stack_option
 from sluice.stack import LOCAL_KEYS
 
 EXIT_BY_VALIDITY: Final = {Validity.VALID: 0, Validity.INVALID: 1, Validity.UNKNOWN: 4}
-
-_AGO: Final = re.compile(r"(\d+)([smhd])")
-_UNIT_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-def time_of(text: str, *, now_ms: int) -> int:
-    """Return a moment from ISO 8601 (UTC without an offset) or from how long ago: `90s`, `15m`.
-
-    Raises UserError for what is neither, or lies ahead.
-    """
-    if match := _AGO.fullmatch(text):
-        return now_ms - int(match[1]) * _UNIT_MS[match[2]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(
-            f"{text!r} is no time: write 2026-11-24T17:00:00Z, or how long ago as 90s, 15m, 2h, 1d"
-        ) from None
-    at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    if at_ms > now_ms:
-        raise UserError(f"{text} lies ahead: nothing can be said of what has not arrived yet")
-    return at_ms
 
 
 def place_of(*, endpoint: str | None, region: str | None) -> dict[str, Any]:
@@ -67,17 +43,21 @@ def place_of(*, endpoint: str | None, region: str | None) -> dict[str, Any]:
     return {"region_name": region or "us-east-1", "endpoint_url": endpoint, **keys}
 
 
-def foreign_of(stream: str, **given: str | None) -> Foreign:
+def foreign_of(
+    stream: str,
+    *,
+    since_ms: int | None,
+    until_ms: int | None,
+    examples: int,
+    **given: str | None,
+) -> Foreign:
     """Return what the options ask for. Raises UserError for one that is missing or wrong."""
     for name in ("lake", "id"):
         if not given[name]:
             raise UserError(f"--stream takes --lake and --id as well: --{name} is missing")
-    now_ms = wall_clock_ms()
-    since, until = (
-        time_of(text, now_ms=now_ms) if (text := given[name]) else None
-        for name in ("since", "until")
-    )
-    if since is not None and until is not None and since >= until:
+    if until_ms is not None and until_ms > wall_clock_ms():
+        raise UserError("--until lies ahead: nothing can be said of what has not arrived yet")
+    if since_ms is not None and since_ms >= (until_ms or wall_clock_ms()):
         raise UserError("--since is not before --until: nothing arrived in between")
     fields = [name.strip() for name in (given["checksum"] or "").split(",")]
     return Foreign(
@@ -86,8 +66,9 @@ def foreign_of(stream: str, **given: str | None) -> Foreign:
         id=given["id"] or "",
         checksum=tuple(name for name in fields if name),
         key=given["key"],
-        since_ms=since,
-        until_ms=until,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        examples=examples,
     )
 
 
@@ -105,10 +86,14 @@ def foreign_of(stream: str, **given: str | None) -> Foreign:
 @click.option("--key", help="The column whose events stand in the stream's order in each file.")
 @click.option("--endpoint", help="Another AWS than the public one, for example an emulator's URL.")
 @click.option("--region", help="The stream's; as AWS is configured here unless told otherwise.")
+@click.option("--since", "since_ms", callback=ago_ms, help="Only what arrived since: 3h, 2d, ISO.")
 @click.option(
-    "--since", help="Only what arrived from then on: an ISO 8601 time, or 15m, 2h, 1d ago."
+    "--until",
+    "until_ms",
+    callback=ago_ms,
+    help="Only what arrived until then: all of it must be in the lake by now.",
 )
-@click.option("--until", help="Only what arrived before: all of it must be in the lake by now.")
+@click.option("--examples", type=click.IntRange(0), default=5, help="Ids to name of each kind; 5.")
 @json_option
 @click.pass_obj
 @click.pass_context
@@ -121,6 +106,9 @@ def verify(
     load: Path | None,
     as_json: bool,
     stream: str | None,
+    since_ms: int | None,
+    until_ms: int | None,
+    examples: int,
     **given: str | None,
 ) -> int:
     """Print the verdict; exit 0 when valid, 1 when invalid, 4 when it cannot be known."""
@@ -131,7 +119,7 @@ def verify(
         return _verify_load(stacks.find(home, stack), load, as_json=as_json)
     if load is not None:
         raise UserError("--load names a load of a stack, --stream anybody's stream: name one")
-    foreign = foreign_of(stream, **given)
+    foreign = foreign_of(stream, since_ms=since_ms, until_ms=until_ms, examples=examples, **given)
     if context.get_parameter_source("stack") is ParameterSource.DEFAULT:
         where = place_of(endpoint=endpoint, region=region)
     else:

@@ -105,7 +105,13 @@ def test_the_sweeper_is_on_a_schedule(stack: Any, client: Callable[[str], Any]) 
 
 def test_the_catalog_has_every_table(stack: Any, client: Callable[[str], Any]) -> None:
     tables = client("glue").get_tables(DatabaseName=stack.outputs["glue_database"])["TableList"]
-    assert {t["Name"] for t in tables} == {"actions", "departures", "plane_changes", "quarantine"}
+    assert {t["Name"] for t in tables} == {
+        "actions",
+        "canaries",
+        "departures",
+        "plane_changes",
+        "quarantine",
+    }
     for table in tables:
         assert [key["Name"] for key in table["PartitionKeys"]] == ["dt", "hour"]
         assert table["StorageDescriptor"]["Location"] == (

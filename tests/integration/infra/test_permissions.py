@@ -123,10 +123,11 @@ def test_the_pipeline_can_do_its_work(
         listed = client("s3").list_objects_v2(Bucket=outputs["lake_bucket"])
         keys = [item["Key"] for item in listed.get("Contents", [])]
     assert {key.split("/")[1] for key in keys if key.startswith("lake/")} >= {"actions"}
-    swept = client("lambda").invoke(
-        FunctionName=outputs["sweeper_function_name"], Qualifier="live", Payload=b"{}"
-    )
-    assert "FunctionError" not in swept, swept["Payload"].read()
+    for kind in ("sweeper", "probe", "auditor"):
+        answer = client("lambda").invoke(
+            FunctionName=outputs[f"{kind}_function_name"], Qualifier="live", Payload=b"{}"
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
 
 
 def test_the_functions_can_do_nothing_else(
@@ -160,6 +161,39 @@ def test_the_functions_can_do_nothing_else(
     assert tried("dynamodb", "scan", TableName=table) == denied
     assert tried("kinesis", "delete_stream", StreamName=outputs["stream_name"]) == denied
     assert tried("kms", "schedule_key_deletion", KeyId=outputs["key_arn"]) == denied
+
+
+def test_probe_and_auditor_can_write_neither_lake_nor_ledger(
+    up: Callable[..., dict[str, Any]], client: Callable[[str], Any], probe: Path
+) -> None:
+    outputs = up("watching", plain_http=True, package_file=str(probe))
+    bucket, table, stream = (outputs[k] for k in ("lake_bucket", "ledger_table", "stream_name"))
+    item = {"pk": {"S": "shard#0"}, "sk": {"S": "head"}}
+
+    def tried(kind: str, service: str, operation: str, **parameters: Any) -> str:
+        answer = client("lambda").invoke(
+            FunctionName=outputs[f"{kind}_function_name"],
+            Qualifier="live",
+            Payload=json.dumps(
+                {"service": service, "operation": operation, "parameters": parameters}
+            ),
+        )
+        return str(json.loads(answer["Payload"].read()))
+
+    record = {"StreamName": stream, "PartitionKey": "s", "Data": "a"}
+    for kind in ("probe", "auditor"):
+        for prefix in ("lake/canaries", "lake/quarantine", "staging", "ids"):
+            put = {"Bucket": bucket, "Key": f"{prefix}/a", "Body": "a"}
+            assert tried(kind, "s3", "put_object", **put) == "AccessDenied"
+        denied = "AccessDeniedException"
+        assert tried(kind, "dynamodb", "get_item", TableName=table, Key=item) == "allowed"
+        assert tried(kind, "dynamodb", "put_item", TableName=table, Item=item) == denied
+        assert tried(kind, "kinesis", "delete_stream", StreamName=stream) == denied
+        canary = tried(kind, "kinesis", "put_record", **record)
+        assert canary == ("allowed" if kind == "probe" else denied)
+        listed = {"Bucket": bucket, "Prefix": "lake/actions/"}
+        seen = tried(kind, "s3", "list_objects_v2", **listed)
+        assert seen == ("AccessDenied" if kind == "probe" else "allowed")
 
 
 def test_the_lake_refuses_plain_http(

@@ -138,6 +138,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
         key_rotation,
         lambda_service,
         resharding,
+        stream_mode,
     )
 
     resharding.install()
@@ -146,6 +147,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
     ageing.install()
     disabled_keys.install()
     key_rotation.install()
+    stream_mode.install()
     cloudwatch.install(minute_seconds=minute_seconds)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -41,6 +41,7 @@ class Progress(BaseModel):
     sent_bytes: int = 0
     throttles: int = 0
     retries: int = 0
+    held_back_ms: int = 0
 
     @classmethod
     def total(cls, parts: Iterable[Self]) -> Self:

@@ -42,11 +42,15 @@ class Source:
     history: History
     script: Script | None
     poison: frozenset[int]
+    handed: int = 0
 
     @property
     def finished(self) -> bool:
-        """Return whether every planned event was handed to the producer."""
-        return self.history.sent >= self.plan.events
+        """Return whether every planned event was handed to the producer.
+
+        In the history it is before: the last ones may still wait for room in the buffer.
+        """
+        return self.handed >= self.plan.events
 
 
 class Sending:
@@ -82,6 +86,7 @@ class Sending:
         try:
             while not taken:
                 taken = self._try(source.table, rendered, tags)
+            source.handed += len(tags)
         finally:
             if not taken:
                 source.history.answered(
@@ -129,6 +134,7 @@ class Sending:
             sent_bytes=metrics.sent_bytes,
             throttles=metrics.throttles,
             retries=metrics.retries,
+            held_back_ms=metrics.held_back_ms,
         )
 
     def _source(self, number: int, load: Path) -> Source:

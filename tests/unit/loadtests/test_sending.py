@@ -115,6 +115,30 @@ def test_a_stream_that_stalls_holds_the_load_up_and_loses_nothing_of_it(
     assert pc.unique(rows["answer"]).to_pylist() == ["acknowledged"]
 
 
+def test_a_load_is_not_finished_while_its_last_events_wait_for_room(
+    sending: Callable[..., Sending], stream: GatedStream
+) -> None:
+    stream.gate.clear()
+    one = sending(rate=1_000, events=2_000)
+
+    def load() -> None:
+        while not one.finished:
+            one.step(START_US + 60_000_000)
+
+    loading = threading.Thread(target=load, daemon=True)
+    loading.start()
+    waiting = threading.Event()
+    for _ in range(1_000):
+        if one.progress(START_US, State.RUNNING).sent == 2_000:
+            break
+        waiting.wait(0.01)
+    assert one.progress(START_US, State.RUNNING).sent == 2_000
+    assert not one.finished
+    stream.gate.set()
+    loading.join(10)
+    assert one.finished
+
+
 def test_what_a_stopped_load_could_not_hand_over_is_refused_in_its_history(
     sending: Callable[..., Sending], stream: GatedStream, tmp_path: Path
 ) -> None:

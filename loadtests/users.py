@@ -39,6 +39,8 @@ STOP_SECONDS_MAX: Final = 5.0
 
 _sending: list[Sending] = []
 """The one part that this process sends, once it is set up; Locust makes the users, not we."""
+_published: list[PublishedMetrics] = []
+"""Where its producer's figures go, if the plan says that they are published."""
 _visitors = count()
 _turns = count()
 
@@ -83,7 +85,7 @@ def _set_up(environment: Environment, **_: object) -> None:
     gevent.spawn(_report, sending, progress)
     gevent.spawn(_quit_in_time, environment, sending)
     if plan.metrics_seconds is not None:
-        gevent.spawn(_publish, sending, plan.metrics_seconds)
+        gevent.spawn(_publish_regularly, _published_of(plan), sending, plan.metrics_seconds)
 
 
 def _finish(environment: Environment, **_: object) -> None:
@@ -92,6 +94,8 @@ def _finish(environment: Environment, **_: object) -> None:
     for sending in _sending:
         state = State.FINISHED if sending.finished else State.STOPPED
         sending.close(CLOSE_SECONDS_MAX if sending.finished else STOP_SECONDS_MAX)
+        for published in _published:
+            _publish(published, sending)
         ProgressFile(sending.load, sending.part.name).append(sending.progress(_now_us(), state))
 
 
@@ -101,17 +105,25 @@ def _report(sending: Sending, progress: ProgressFile) -> None:
         gevent.sleep(PROGRESS_SECONDS)
 
 
-def _publish(sending: Sending, seconds: float) -> None:
-    """Publish the producer's figures now and then; trouble with that must not stop a load."""
-    plan = sending.plan
+def _published_of(plan: Plan) -> PublishedMetrics:
+    """Return where this process publishes its producer's figures, also once at its end."""
     client = boto3.session.Session().client("cloudwatch", config=CLIENT_CONFIG, **plan.where)
-    published = PublishedMetrics(client, stream=plan.stream_name)
+    _published.append(PublishedMetrics(client, stream=plan.stream_name))
+    return _published[-1]
+
+
+def _publish_regularly(published: PublishedMetrics, sending: Sending, seconds: float) -> None:
     while not sending.stopping:
         gevent.sleep(seconds)
-        try:
-            published.put(sending.metrics())
-        except OperatingError as trouble:
-            sys.stderr.write(f"{trouble}; tried again in {seconds:g} s\n")
+        _publish(published, sending)
+
+
+def _publish(published: PublishedMetrics, sending: Sending) -> None:
+    """Publish the producer's figures; trouble with that is said and must not stop a load."""
+    try:
+        published.put(sending.metrics())
+    except OperatingError as trouble:
+        sys.stderr.write(f"{trouble}\n")
 
 
 def _quit_in_time(environment: Environment, sending: Sending) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import pulumi
 import pulumi_aws as aws
 
+from infra.alarm_rule import SECONDS_PER_MINUTE
 from infra.function import FunctionArgs, Package
 from infra.lake import CODE_PREFIX, Lake
 from infra.ledger import Ledger
@@ -56,6 +57,8 @@ class Functions:
             seams.ENV_CANARY_SECONDS_MAX: str(
                 settings.canary_seconds_max + settings.batch_window_seconds
             ),
+            # Nothing reads it where the schedule is switched off.
+            seams.ENV_AUDIT_SECONDS: str(max(1, settings.audit_minutes) * SECONDS_PER_MINUTE),
         }
         self._arns = pulumi.Output.all(
             stream=stream.stream_arn, ledger=ledger.table_arn, lake=lake.bucket_arn, key=key_arn

@@ -91,6 +91,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     "log_days": ("90", {f"{function}-log-group.retentionInDays" for function in FUNCTIONS}),
     "key_deletion_days": ("7", {"encryption.deletionWindowInDays"}),
     "retain_data": ("true", {"lake.forceDestroy", "ledger.deletionProtectionEnabled"}),
+    "destroy_data": ("false", {"lake.forceDestroy", "ledger.deletionProtectionEnabled"}),
     "alarm_email": (
         "oncall@example.com",
         {"alarms-email.endpoint", "alarms-email.protocol", "alarms-email.topic"},
@@ -118,6 +119,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     "audit_minutes": (
         "7",
         {"auditor-rule.scheduleExpression"}
+        | _each(f"environment.variables.{names.ENV_AUDIT_SECONDS}")
         | {
             f"alarms-{rule}.evaluationPeriods"
             for rule in ("conservation-broken", "duplicates-found")

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,9 @@ def conclude(
     *,
     objectives: Path | None = None,
     happenings: tuple[Happening, ...] = (),
+    notes: Mapping[str, str] | None = None,
 ) -> tuple[Evaluation, ReportPaths]:
-    """Drain, account, measure, judge, write the report and say the outcome."""
+    """Drain, account, measure, judge, write the report and say the outcome; `notes` beside it."""
     wanted = read_objectives(objectives or DEFAULT_FILE)
     with progress() as bars:
         drain_with_bar(stack, bars)
@@ -96,6 +97,7 @@ def conclude(
             happenings=happenings,
             alarms=alarm_spans(stack, since_ms=_started_ms(load)),
             alarm_minute_seconds=stack.minute_seconds,
+            notes=notes,
         )
         evaluation = evaluate(wanted, done.verdict, latency, planned_rate=facts.planned_rate)
         paths = write_report(load, done.verdict, latency, evaluation, facts)
@@ -106,6 +108,8 @@ def conclude(
         beside = done.verdict.account.unidentified_rows
         strangers = f" ({beside:,} not of this load)" if beside else ""
         result(f"  quarantine, with bytes, position and cause{strangers}: {counted}")
+    for name, said in (notes or {}).items():
+        result(f"{name}: {said}")
     result(f"objectives: {evaluation.outcome}")
     result(evaluation.summary())
     return evaluation, paths

@@ -8,12 +8,15 @@ from typing import Any, Final, get_args
 import rich_click as click
 from rich.progress import Progress as Bars
 
+from infra.local.front.control import Front
 from loadtests import run as loads
 from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
 from loadtests.shapes import SPIKE_TIMES, ShapeName
+from pipeline.producer.settings import ProducerSettings
 from sluice import stack as stacks
 from sluice.accounting import conclude
+from sluice.aws_limits import aws_limits, facts_of
 from sluice.console import progress, say, shown
 from sluice.options import stack_option
 from sluice.stack import Stack
@@ -89,6 +92,9 @@ def send(
 @click.option(
     "--producer-metrics", is_flag=True, help="Publish the producers' buffers and throttles, too."
 )
+@click.option("--plain", is_flag=True, help="One event a record, instead of many in one.")
+@click.option("--buffer-mb", type=click.IntRange(1, 1_024), help="A producer's buffer, in MB.")
+@click.option("--aws-limits", "limited", is_flag=True, help="Keep AWS's rates, on a local stack.")
 @click.option("--verify/--no-verify", default=True, help="Drain and account for every event.")
 @click.option(
     "--objectives",
@@ -96,20 +102,41 @@ def send(
     help="What the load must reach; loadtests/objectives.toml unless told otherwise.",
 )
 @click.pass_obj
-def load(home: Path, /, stack: str, verify: bool, objectives: Path | None, **wanted: Any) -> int:
+def load(home: Path, /, stack: str, limited: bool, **wanted: Any) -> int:
     """Send, with a live line; exit 0 when the objectives are met, 1 when not, 4 when unknown."""
+    found = stacks.find(home, stack)
+    if not limited:
+        return _send_and_account(found, None, **wanted)
+    with aws_limits(found) as front:
+        return _send_and_account(found, front, **wanted)
+
+
+def _send_and_account(
+    found: Stack, front: Front | None, *, verify: bool, objectives: Path | None, **wanted: Any
+) -> int:
     seconds = wanted.pop("duration")
     if seconds is None and wanted["events"] is None:
         seconds = DURATION_SECONDS
-    found = stacks.find(home, stack)
     every = found.minute_seconds if wanted.pop("producer_metrics") else None
-    plan = plan_for(found, seconds=seconds, metrics_seconds=every, **wanted)
+    settings = settings_of(plain=wanted.pop("plain"), buffer_mb=wanted.pop("buffer_mb"))
+    plan = plan_for(found, seconds=seconds, metrics_seconds=every, settings=settings, **wanted)
     folder = found.loads / plan.run
     with progress() as bars:
-        send(plan, folder, bars=bars)
+        done = send(plan, folder, bars=bars)
+    notes = facts_of(front.written(), done) if front else {}
     if not verify:
-        say(f"history in {folder}; next: ./dev sluice verify --stack {stack}")
+        for name, said in notes.items():
+            say(f"{name}: {said}")
+        say(f"history in {folder}; next: ./dev sluice verify --stack {found.name}")
         return 0
-    evaluation, paths = conclude(found, folder, objectives=objectives)
+    evaluation, paths = conclude(found, folder, objectives=objectives, notes=notes)
     say(f"report: {shown(paths.html)}")
     return evaluation.exit_code
+
+
+def settings_of(*, plain: bool, buffer_mb: int | None) -> ProducerSettings:
+    """Return a producer's settings as asked for on the command line."""
+    asked: dict[str, int] = {"record_events": 1} if plain else {}
+    if buffer_mb is not None:
+        asked["buffer_bytes_max"] = buffer_mb * 1_048_576
+    return ProducerSettings(**asked)

@@ -4,7 +4,15 @@
 emulator lacks, where the pinned ministack looks its own functions up.
 """
 
-from infra.local.cloudwatch import alarms, clock, counters, logs, schedules, service_metrics
+from infra.local.cloudwatch import (
+    alarms,
+    clock,
+    counters,
+    logs,
+    schedules,
+    service_metrics,
+    table_metrics,
+)
 from infra.local.cloudwatch.counters import Counters
 
 
@@ -14,6 +22,7 @@ def install(*, minute_seconds: float) -> None:
     counters.install()
     alarms.install()
     service_metrics.install(counted)
+    table_metrics.install(counted)
     logs.install()
     schedules.install(minute_seconds=minute_seconds)
     clock.start(counted, minute_seconds=minute_seconds)

@@ -18,6 +18,9 @@ from infra.local.supervisor import LocalAws, Pace
 Found = TypeVar("Found")
 WAIT_SECONDS_MAX = 30.0
 ACCOUNT = "000000000000"
+# An alarm that any period may trip.
+PATIENT = {"EvaluationPeriods": 1, "Threshold": 1.0, "Period": 60}
+COMPARISON = {"ComparisonOperator": "GreaterThanThreshold"}
 RECORDER = """
 import base64, json, os, time, uuid
 from pathlib import Path
@@ -123,6 +126,74 @@ class Lab:
         return [one for invocation in self.invocations(name) for one in invocation["data"]]
 
 
+class Watch:
+    """CloudWatch of a local AWS: metrics in, states and messages out."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.client = lab.client("cloudwatch")
+
+    def put(self, name: str, *values: float, **dimensions: str) -> None:
+        listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        data = [{"MetricName": name, "Value": value, "Dimensions": listed} for value in values]
+        self.client.put_metric_data(Namespace="Test", MetricData=data)
+
+    def alarm(self, name: str, **settings: Any) -> None:
+        self.client.put_metric_alarm(AlarmName=name, **{**PATIENT, **COMPARISON, **settings})
+
+    def described(self, name: str) -> dict[str, Any]:
+        types = ["MetricAlarm", "CompositeAlarm"]
+        answer = self.client.describe_alarms(AlarmNames=[name], AlarmTypes=types)
+        [alarm] = answer["MetricAlarms"] + answer["CompositeAlarms"]
+        return dict(alarm)
+
+    def becomes(self, name: str, state: str, doing: Callable[[], None] = lambda: None) -> None:
+        """Wait until an alarm has a state, doing something again and again meanwhile."""
+
+        def look() -> bool:
+            doing()
+            return bool(self.described(name)["StateValue"] == state)
+
+        self.lab.wait_for(look)
+
+    def subscriber(self, name: str) -> tuple[str, Callable[[], list[dict[str, Any]]]]:
+        """Return a topic and what reads the alarms' messages that arrived at its subscriber."""
+        sqs, sns = self.lab.client("sqs"), self.lab.client("sns")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        wanted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        topic = sns.create_topic(Name=name)["TopicArn"]
+        arn = wanted["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        got: list[dict[str, Any]] = []
+
+        def read() -> list[dict[str, Any]]:
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+                "Messages", []
+            ):
+                got.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return got
+
+        return topic, read
+
+    def sum_of(self, namespace: str, name: str, stat: str = "Sum", **dimensions: str) -> float:
+        """Return a statistic of a metric over all of its points, -1 if there is none."""
+        listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        answer = self.client.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=listed,
+            StartTime=0,
+            EndTime=4_000_000_000,
+            Period=4_000_000_000,
+            **{"ExtendedStatistics" if stat[0] == "p" else "Statistics": [stat]},
+        )
+        points = answer["Datapoints"]
+        if not points:
+            return -1.0
+        return float({**points[0], **points[0].get("ExtendedStatistics", {})}[stat])
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     state_dir = tmp_path_factory.mktemp("aws")
@@ -132,6 +203,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     supervisor.stop(state_dir)
     log = (state_dir / "mapping.log").read_text()
     assert "Traceback" not in log, log
+
+
+@pytest.fixture
+def watch(lab: Lab) -> Watch:
+    return Watch(lab)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from pipeline.ledger.settings import ProtocolSettings, Take
 from pipeline.ledger.state import Head, Slice
 from pipeline.ledger.steps import Steps, ask
 
+NEVER = Position(10**130)
+"""Past every position: a Kinesis sequence number has at most 129 digits (API reference)."""
+
 EXPIRED = "expired: no longer in the stream and in no on-failure object"
 
 
@@ -54,14 +57,43 @@ def follow(head: Head, known: Known, work: Take, settings: ProtocolSettings) -> 
     ahead = probe.records[0].position if probe.records else None
     first = waiting[0].position if waiting else None
     bounds = [position for position in (ahead, first) if position is not None]
-    if not bounds and (probe.held or head.open_range is None):
+    if not bounds:
+        bounds = yield from ends_of_what_is_gone(head, probe, settings)
+    if not bounds:
         return Known(closed=probe.closed)
-    if not bounds and head.open_range is not None:
-        bounds = [Position(head.open_range.last + 1)]
     refilled, lost = yield from recover(head, probe, before=min(bounds), settings=settings)
     if ahead is not None and (first is None or ahead < first):
         waiting = yield from read_gap(head, waiting, work, settings)
     return Known(records=(*refilled, *waiting), lost=lost, closed=probe.closed)
+
+
+def ends_of_what_is_gone(
+    head: Head, probe: Slice, settings: ProtocolSettings
+) -> Steps[list[Position]]:
+    """Return where to look up to when the stream holds nothing after the head.
+
+    An attempt may have opened a range that expired since, or the mapping have discarded a tail that
+    did; then no later record will ever show the gap (T5, T14).
+    """
+    now_ms = yield from ask(Now())
+    if is_proven(head, probe, now_ms=now_ms, settings=settings):
+        return []
+    if head.open_range is not None:
+        return [Position(head.open_range.last + 1)]
+    batches = yield from ask(
+        ReadOnFailurePayload(shard=head.shard, after=head.committed, before=NEVER)
+    )
+    return [Position(batch[-1].position + 1) for batch in batches[:1]]
+
+
+def is_proven(head: Head, probe: Slice, *, now_ms: int, settings: ProtocolSettings) -> bool:
+    """Return whether nothing that follows the head can have expired.
+
+    So it is while the committed record itself is still in the stream, or while all that is old
+    enough to expire is known to be committed.
+    """
+    oldest_ms = now_ms - settings.retention_ms + settings.clock_skew_ms
+    return probe.held or (head.settled_ms is not None and head.settled_ms > oldest_ms)
 
 
 def read_after(head: Head, work: Take, *, records_max: int) -> Steps[Slice]:
@@ -95,16 +127,14 @@ def recover(
 ) -> Steps[tuple[tuple[Record, ...], tuple[LostRange, ...]]]:
     """Return what expired between the head and a position: from the on-failure objects, else lost.
 
-    Nothing can have expired while the committed record itself is still in the stream, or while all
-    that is old enough to expire is known to be committed.
+    Of a shard without a commit nobody knows where it began, except that an attempt opened a range.
     """
     now_ms = yield from ask(Now())
-    oldest_ms = now_ms - settings.retention_ms + settings.clock_skew_ms
-    settled = head.settled_ms is not None and head.settled_ms > oldest_ms
+    proven = is_proven(head, probe, now_ms=now_ms, settings=settings)
     after = head.committed
     if after is None and head.origin is not None:
         after = Position(head.origin - 1)
-    if probe.held or settled or (after is not None and before <= after + 1):
+    if proven or (after is not None and before <= after + 1):
         return (), ()
     batches = yield from ask(ReadOnFailurePayload(shard=head.shard, after=after, before=before))
     records = {
@@ -113,6 +143,8 @@ def recover(
         for record in batch
         if (after is None or record.position > after) and record.position < before
     }
+    if after is None and head.open_range is not None:
+        after = Position(head.open_range.last - 1)
     lost = () if after is None else holes(batches, after=after, before=before)
     return tuple(records[position] for position in sorted(records)), lost
 

@@ -15,7 +15,7 @@ from pipeline.core.result import Counts
 from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.attempt import Committed, attempt, rewrite
 from pipeline.ledger.effects import Now, ReadAfter, ReadHead, ReadLineage
-from pipeline.ledger.gaps import Known, follow
+from pipeline.ledger.gaps import Known, ends_of_what_is_gone, follow, is_proven
 from pipeline.ledger.lineage import parents_of
 from pipeline.ledger.publish import publish_named
 from pipeline.ledger.settings import ProtocolSettings, Take
@@ -190,14 +190,16 @@ def sweep(shard: ShardId, *, deadline_ms: int, settings: ProtocolSettings) -> St
     if head.closed:
         return outcome
     ahead = yield from look_ahead(head)
-    if ahead.records or head.open_range is not None:
+    gone = [] if ahead.records else (yield from ends_of_what_is_gone(head, ahead, settings))
+    if ahead.records or gone or head.open_range is not None:
         if not stood_still(head, now_ms=now_ms, settings=settings):
             return replace(outcome, waits_for=MAYBE_ALIVE)
         outcome = yield from take(work, settings)
         head = (yield from ask(ReadHead(shard))) or head
         ahead = yield from look_ahead(head)
     if not ahead.records and head.open_range is None and head.unpublished is None:
-        yield from note_the_end(head, ahead, work, settings)
+        lost_ends = yield from note_the_end(head, ahead, work, settings)
+        outcome = replace(outcome, lost=outcome.lost + lost_ends)
     return outcome
 
 
@@ -216,15 +218,23 @@ def stood_still(head: Head, *, now_ms: int, settings: ProtocolSettings) -> bool:
     return max([head.changed_ms, *deadlines]) + settings.run_ms_max < now_ms
 
 
-def note_the_end(head: Head, ahead: Slice, work: Take, settings: ProtocolSettings) -> Steps[None]:
-    """Note in the head that the shard has ended, or, now and then, that the stream is empty."""
+def note_the_end(head: Head, ahead: Slice, work: Take, settings: ProtocolSettings) -> Steps[int]:
+    """Note in the head that the shard has ended, or, now and then, that the stream is empty.
+
+    An empty stream says nothing of what expired before anybody looked: that all is committed is
+    noted only while it is proven, and an end that is not counts as lost. Returns how many did.
+    """
     stale_ms = work.until_ms - settings.retention_ms // 4
+    proven = is_proven(head, ahead, now_ms=work.until_ms, settings=settings)
     try:
         if ahead.closed:
+            lost_ends = int(head.committed is not None and not proven)
             if head.committed is None:
                 head = yield from await_parents(head, work, settings, Progress(shard=head.shard))
             yield from close_shard(head)
-        elif ahead.at_tip and head.committed is not None and (head.settled_ms or 0) < stale_ms:
+            return lost_ends
+        if ahead.at_tip and proven and (head.settled_ms or 0) < stale_ms:
             yield from rewrite(replace(head, settled_ms=work.until_ms))
     except Refused:
-        return  # somebody works on the shard: then there is nothing to note
+        pass  # somebody works on the shard: then there is nothing to note
+    return 0

@@ -37,8 +37,10 @@ class Account:
 
     `copies_allowed` are ids that the window lets in again (T24), `may_be_lost` are positions that
     a test let expire, `may_be_masked` those it poisoned, `before_the_origin` those that nobody can
-    know of. `deaths` counts, for each position, the attempts at it alone that ended in the core
-    without a word: three of them mask it (T13).
+    know of; `losses_are_possible` when nobody looked after a shard for so long that nothing proves
+    that nothing was lost. `deaths` counts, for each position, the attempts at it alone that ended
+    in the core without a word: three of them mask it (T13). `foreign` are visible keys that
+    somebody else wrote.
     """
 
     heads: dict[ShardId, Head] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class Account:
     may_be_lost: set[Position] = field(default_factory=set)
     may_be_masked: set[Position] = field(default_factory=set)
     before_the_origin: set[Position] = field(default_factory=set)
+    losses_are_possible: bool = False
+    foreign: set[str] = field(default_factory=set)
 
     def check(self, simulation: "Simulation") -> None:
         """Check what changed since the last look. Raises Violation."""
@@ -71,9 +75,15 @@ class Account:
             self._after_parents(head.shard, simulation)
         for commit in commits:
             if commit.ref != head.unpublished:
-                for file in commit.files:
-                    if file.final_key not in simulation.readable:
-                        raise Violation(f"I3: {file.final_key} is published and not visible")
+                self._published(commit, simulation)
+
+    def _published(self, commit: Commit, simulation: "Simulation") -> None:
+        for file in commit.files:
+            body = simulation.readable.get(file.final_key)
+            if body is None:
+                raise Violation(f"I3: {file.final_key} is published and not visible")
+            if body != simulation.store.staged[file.staged_key]:
+                raise Violation(f"I2: {file.final_key} is published with other bytes")
 
     def _isolation(self, head: Head) -> None:
         if head.masks_in_a_row > MASKS_IN_A_ROW_MAX:
@@ -127,7 +137,7 @@ class Account:
             for commit in simulation.ledger.commits.values()
             for file in commit.files
         }
-        for key in now.keys() - self.visible.keys():
+        for key in now.keys() - self.visible.keys() - self.foreign:
             if key not in named or simulation.store.staged[named[key][0]] != now[key]:
                 raise Violation(f"I2: {key} holds what no commit names")
             self._nothing_newer(named[key][1], simulation)
@@ -166,7 +176,8 @@ class Account:
         An attempt that lost its fence may be told anything: it will be refused.
         """
         head = simulation.ledger.heads.get(attempt.shard)
-        if head is None or head.fence != attempt.token or not records:
+        is_zombie = head is None or head.fence != attempt.token
+        if head is None or is_zombie or not records or records[0] == simulation.settings.known_good:
             return
         true = learned(attempt.shard, head, simulation)
         told = {(name, *entry) for name, entries in seen.entries.items() for entry in entries}

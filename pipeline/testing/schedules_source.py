@@ -1,9 +1,11 @@
 """Schedules of what the stream gives and the lake keeps: discards, expiry, compaction, windows."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from pipeline.core.records import Record
 from pipeline.errors import BrokenInvariant
-from pipeline.ledger.effects import PutFinalIfAbsent
+from pipeline.ledger.effects import PutFinalIfAbsent, PutStaged
 from pipeline.testing.account import Violation
 from pipeline.testing.schedules import Schedule, deliver, paused, resume
 from pipeline.testing.simulation import RUN_MS_MAX, WINDOW_MS, Simulation
@@ -74,6 +76,53 @@ def an_idle_shard_goes_on_after_its_records_expired() -> None:
     simulation.stream.expire(simulation.shard, up_to=records[0].position)
     deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "b"))
     simulation.settle()
+
+
+def a_tail_that_expired_before_anybody_looked() -> None:
+    """11: a sweep of the empty stream does not vouch for it; the next record shows it (T14)."""
+    for kept in (True, False):
+        simulation = Simulation(step=1)
+        records = simulation.stream.put(simulation.shard, "a", "b")
+        deliver(simulation, simulation.worker(), records[:1])
+        gone_with_its_tail(simulation, records[1:], kept=kept)
+        simulation.drain()
+        deliver(simulation, simulation.worker(), simulation.stream.put(simulation.shard, "c"))
+        simulation.settle()
+        lost = any(name == "lost" for name, _, _ in simulation.quarantined())
+        if lost == kept:
+            raise Violation(f"I7: recorded as lost: {lost}, on-failure object: {kept}")
+
+
+def a_range_that_expired_before_any_commit() -> None:
+    """11: an attempt had opened it, so its shard knows of it: it is recorded, and drains (P5)."""
+    for kept in (True, False):
+        simulation = Simulation(step=1)
+        records = simulation.stream.put(simulation.shard, "a")
+        simulation.start(simulation.worker(), records).until(PutStaged).kill()
+        gone_with_its_tail(simulation, records, kept=kept)
+        simulation.settle()
+        lost = any(name == "lost" for name, _, _ in simulation.quarantined())
+        if lost == kept:
+            raise Violation(f"I7: recorded as lost: {lost}, on-failure object: {kept}")
+
+
+def a_discarded_tail_that_no_record_follows() -> None:
+    """11: it expired, and no later record will show the gap: the sweeper finds its object (T5)."""
+    simulation = Simulation(step=1)
+    records = simulation.stream.put(simulation.shard, "a", "b")
+    deliver(simulation, simulation.worker(), records[:1])
+    gone_with_its_tail(simulation, records[1:], kept=True)
+    simulation.settle()
+
+
+def gone_with_its_tail(simulation: Simulation, tail: Sequence[Record], *, kept: bool) -> None:
+    """Let all expire while nobody looks; the on-failure object keeps the tail, or nothing does."""
+    if kept:
+        simulation.stream.discard(simulation.shard, tail)
+    else:
+        simulation.account.may_be_lost |= {record.position for record in tail}
+    simulation.clock.advance(2 * simulation.settings.retention_ms)
+    simulation.stream.expire(simulation.shard, up_to=tail[-1].position)
 
 
 def a_cold_start_after_compaction() -> None:
@@ -150,6 +199,9 @@ SOURCE: Final[tuple[Schedule, ...]] = (
     a_gap_expired,
     an_old_gap_that_is_still_in_the_stream,
     an_idle_shard_goes_on_after_its_records_expired,
+    a_tail_that_expired_before_anybody_looked,
+    a_range_that_expired_before_any_commit,
+    a_discarded_tail_that_no_record_follows,
     a_cold_start_after_compaction,
     compaction_and_a_publisher_that_stopped,
     a_producer_sends_a_copy_of_what_was_rejected,

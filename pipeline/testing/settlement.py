@@ -42,7 +42,7 @@ def settle(simulation: "Simulation") -> None:
         if not account.is_maskable(position):
             raise Violation(f"T13: {position} was masked, and it kills nobody")
     lost = [row for row in quarantine if row[0] == "lost"]
-    if lost and not account.may_be_lost:
+    if lost and not (account.unknowable or account.losses_are_possible):
         raise Violation("I7: recorded as lost, and nothing expired")
     fates = expected(simulation, lost=lost, masked=masked)
     lake = Counter(row[0] for row in simulation.stored())
@@ -57,13 +57,14 @@ def expected(
     """Return what is known of each id from the records that count.
 
     Raises Violation for a record that expired before it was committed and that nobody recorded;
-    the tail of a shard that left the stream is told, not recorded.
+    the tail of a shard that ended or left the stream is told, not recorded.
     """
     account = simulation.account
-    decoded = {row[1] for row in (*simulation.stored(), *simulation.quarantined())}
+    rows = [*simulation.stored(), *simulation.quarantined()]
+    decoded = {position for name, position, _ in rows if name not in {"lost", "masked"}}
     fates: dict[str, Fates] = defaultdict(lambda: Fates(simulation.settings.window_ms))
     shards = simulation.stream.shards_by_id.values()
-    told = {r.position for shard in shards if not shard.listed for r in shard.produced}
+    told = {r.position for shard in shards if shard.closed for r in shard.produced}
     produced = [record for shard in shards for record in shard.produced]
     for record in sorted(produced, key=lambda record: record.position):
         position = record.position

@@ -28,14 +28,16 @@ ROUNDS_MAX = 60
 class Simulation:
     """A stream, a ledger, a lake and any number of workers, in one thread."""
 
-    def __init__(self, *, step: int = 3) -> None:
+    def __init__(self, *, step: int = 3, shards: int = 1) -> None:
         self.clock = ManualClock()
         self.stream = ScriptedStream(self.clock, step=step)
         self.ledger = MemoryLedger()
         self.store = MemoryStore()
         self.account = Account()
         self.compacted: dict[str, bytes] = {}
-        self.shard = self.stream.open("s0")
+        self.shard = ShardId("s0")
+        for number in range(shards):
+            self.stream.open(f"s{number}")
         self.settings = ProtocolSettings(
             window_ms=WINDOW_MS,
             run_ms_max=RUN_MS_MAX,
@@ -82,10 +84,17 @@ class Simulation:
         """Deliver a batch and run it to its end."""
         return self.start(worker, records, shard=shard).finish()
 
-    def start_sweep(self, worker: SimulatedWorker, shard: ShardId) -> Run[TakeOutcome]:
-        """Sweep one shard; the run moves when it is told to."""
-        deadline_ms = worker.now_ms() + RUN_MS_MAX
-        steps = protocol.sweep(shard, deadline_ms=deadline_ms, settings=self.settings)
+    def start_sweep(
+        self, worker: SimulatedWorker, shard: ShardId, *, deadline_ms: int | None = None
+    ) -> Run[TakeOutcome]:
+        """Sweep one shard, retire it if it left the stream; the run moves when it is told to."""
+        deadline_ms = worker.now_ms() + RUN_MS_MAX if deadline_ms is None else deadline_ms
+        listed = self.stream.shards_by_id[shard].listed
+        steps = (
+            protocol.sweep(shard, deadline_ms=deadline_ms, settings=self.settings)
+            if listed
+            else protocol.retire(shard)
+        )
         return Run(worker, steps, self.check)
 
     def start_restore(self, worker: SimulatedWorker, shard: ShardId) -> "Run[Head | None]":

@@ -56,14 +56,14 @@ class ScriptedStream:
             self.shards_by_id[ShardId(parent)].closed = True
         return shard
 
-    def put(self, shard: ShardId, *texts: str) -> tuple[Record, ...]:
+    def put(self, shard: ShardId, *texts: str, key: str = "k") -> tuple[Record, ...]:
         """Put one record a text, arriving now."""
         put = []
         for text in texts:
             self._next += self._step
             record = Record(
                 position=Position(self._next),
-                partition_key="k",
+                partition_key=key,
                 arrival_ms=self._clock(),
                 data=text.encode(),
             )

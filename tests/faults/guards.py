@@ -89,11 +89,24 @@ def a_held_position_proves_nothing(patch: Patch) -> None:
 
 
 def an_empty_stream_is_not_noted(patch: Patch) -> None:
-    def note_the_end(*_: Any) -> Steps[None]:
-        return
+    def note_the_end(*_: Any) -> Steps[int]:
+        return 0
         yield
 
     patch.setattr(protocol, "note_the_end", note_the_end)
+
+
+def an_empty_stream_vouches_for_all_before_it(patch: Patch) -> None:
+    patch.setattr(protocol, "is_proven", lambda *_, **__: True)
+
+
+def what_is_gone_has_no_end(patch: Patch) -> None:
+    def ends(*_: Any) -> Steps[Any]:
+        return []
+        yield
+
+    patch.setattr(gaps, "ends_of_what_is_gone", ends)
+    patch.setattr(protocol, "ends_of_what_is_gone", ends)
 
 
 def what_expired_is_not_looked_up(patch: Patch) -> None:

@@ -26,6 +26,12 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (guards.what_expired_is_not_looked_up, SOURCE.a_gap_expired),
     (guards.a_held_position_proves_nothing, SOURCE.an_old_gap_that_is_still_in_the_stream),
     (guards.an_empty_stream_is_not_noted, SOURCE.an_idle_shard_goes_on_after_its_records_expired),
+    (
+        guards.an_empty_stream_vouches_for_all_before_it,
+        SOURCE.a_tail_that_expired_before_anybody_looked,
+    ),
+    (guards.what_is_gone_has_no_end, SOURCE.a_range_that_expired_before_any_commit),
+    (guards.what_is_gone_has_no_end, SOURCE.a_discarded_tail_that_no_record_follows),
     (guards.a_rewound_ledger_is_used_as_it_is, REWOUND.rewound_to_every_moment),
     (guards.a_restore_trusts_the_journal_alone, REWOUND.rewound_to_every_moment),
     (guards.a_restore_trusts_the_head_alone, REWOUND.rewound_to_every_moment),

@@ -79,7 +79,11 @@ def struct_fields(type_: str) -> dict[str, str]:
         else:
             part += character
     pairs = (re.fullmatch(r'\s*("(?:[^"]|"")+"|\S+) (.+)', each) for each in (*parts, part))
-    return {pair[1].strip('"').replace('""', '"'): pair[2] for pair in pairs if pair}
+    return {_unquoted(pair[1]): pair[2] for pair in pairs if pair}
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def quoted(name: str) -> str:

@@ -44,6 +44,8 @@ class LakeArgs:
     noncurrent_days: int
     """How long overwritten or deleted versions are kept; at least `hidden_days` for hidden ones."""
     retain: bool
+    destroy: bool
+    """Whether the bucket may be deleted with objects in it."""
     """Whether the bucket refuses to be destroyed, and to be emptied for it."""
 
 
@@ -62,7 +64,7 @@ class Lake(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(
             name,
             bucket=args.bucket,
-            force_destroy=not args.retain,
+            force_destroy=args.destroy,
             opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
         )
         versioning = aws.s3.BucketVersioning(

@@ -54,6 +54,8 @@ class LedgerArgs:
     backup_days: int
     """How far back the table can be restored."""
     retain: bool
+    destroy: bool
+    """Whether DynamoDB itself lets the table be deleted."""
     """Whether the table refuses to be destroyed."""
 
 
@@ -84,7 +86,7 @@ class Ledger(pulumi.ComponentResource):
                 "recovery_period_in_days": args.backup_days,
             },
             server_side_encryption={"enabled": True, "kms_key_arn": args.key_arn},
-            deletion_protection_enabled=args.retain,
+            deletion_protection_enabled=not args.destroy,
             opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
         )
         self.table_name = table.name

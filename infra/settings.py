@@ -112,6 +112,11 @@ class Settings(BaseModel):
     retain_data: bool = Field(
         True, description="Whether stream, lake, ledger and key refuse to be destroyed."
     )
+    destroy_data: bool = Field(
+        False,
+        description="Whether lake and ledger go with all that they hold. Data is destroyed only "
+        "where retain_data is false as well.",
+    )
     alarm_email: str | None = Field(
         None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told of alarms, besides the topic."
     )
@@ -215,6 +220,11 @@ class Settings(BaseModel):
     def objectives(self) -> Objectives:
         """What the alarms hold the stack to."""
         return Objectives(**{field: getattr(self, field) for field in OBJECTIVES})
+
+    @property
+    def destroys_data(self) -> bool:
+        """Whether both settings agree that data may go."""
+        return self.destroy_data and not self.retain_data
 
     @property
     def hidden_days(self) -> int:

@@ -32,7 +32,7 @@ def _refuse_unpublished(stack: stacks.Stack) -> None:
 
 
 def _destroy(stack: stacks.Stack, *, force: bool) -> None:
-    """Destroy a stack on AWS, with its data, which takes a second switch: `retain_data=false`.
+    """Destroy a stack on AWS, with its data where `retain_data` and `destroy_data` agree.
 
     Raises UserError while something is unpublished, OperatingError when Pulumi refuses.
     """

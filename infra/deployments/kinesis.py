@@ -63,6 +63,7 @@ class KinesisDeployment:
                 hidden_days=settings.hidden_days,
                 noncurrent_days=settings.noncurrent_days,
                 retain=settings.retain_data,
+                destroy=settings.destroys_data,
             ),
         )
         self._ledger = Ledger(
@@ -72,6 +73,7 @@ class KinesisDeployment:
                 key_arn=key_arn,
                 backup_days=settings.backup_days,
                 retain=settings.retain_data,
+                destroy=settings.destroys_data,
             ),
         )
         self._functions = Functions(

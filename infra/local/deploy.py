@@ -33,7 +33,7 @@ from pipeline.errors import UserError
 PROJECT: Final = "sluice"
 PROGRAM: Final = "infra"
 LOG: Final = logging.getLogger("sluice.program")
-DEFAULTS: Final = {"package": "local", "retain_data": "false"}
+DEFAULTS: Final = {"package": "local", "retain_data": "false", "destroy_data": "true"}
 """What differs by default from a stack on AWS: the embedded AWS runs functions in this very
 environment, and its data lives no longer than it does."""
 

@@ -103,7 +103,7 @@ def _steps(text: str) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def engine_folder() -> Path:
-    """Where the CLI is; built once where there is Go, else the tests are skipped with the reason."""
+    """Where the CLI is: built once where there is Go, else these tests are skipped."""
     found = find()
     if found is None and shutil.which("go") is None:
         pytest.skip("no Pulumi CLI on PATH, and no Go to build one with")
@@ -162,7 +162,7 @@ def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(
     engine_folder: Path, provider_port: int, aws: LocalAws, tmp_path_factory: pytest.TempPathFactory
 ) -> Engine:
-    """The project's own Pulumi.yaml, stack files and program, in a folder with a backend of its own.
+    """The project's own Pulumi.yaml, stack files and program, over a backend of its own.
 
     The files that the CLI writes to are copies; all else is the project itself, linked.
     """
@@ -182,7 +182,7 @@ def engine(
         "PULUMI_DEBUG_PROVIDERS": f"aws:{provider_port}",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(folder),
         "NO_COLOR": "1",
     }
     return Engine(folder=folder, environment=environment)

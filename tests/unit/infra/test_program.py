@@ -126,6 +126,23 @@ def test_data_is_kept_unless_the_stack_says_otherwise(
     assert registered.inputs("ledger")["deletionProtectionEnabled"] is retain
 
 
+@pytest.mark.parametrize(
+    ("retain", "destroy", "gone"),
+    [
+        ("true", "true", False),
+        ("true", "false", False),
+        ("false", "false", False),
+        ("false", "true", True),
+    ],
+)
+def test_data_is_destroyed_only_where_two_settings_agree(
+    register: Callable[..., Any], retain: str, destroy: str, gone: bool
+) -> None:
+    registered = register({"retain_data": retain, "destroy_data": destroy})
+    assert registered.inputs("lake")["forceDestroy"] is gone
+    assert registered.inputs("ledger")["deletionProtectionEnabled"] is not gone
+
+
 def test_the_ledger_can_be_restored_and_expires_commits_by_their_own_attribute(
     registered: Any,
 ) -> None:

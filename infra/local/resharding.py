@@ -29,7 +29,13 @@ ITERATOR_SECONDS = 300.0
 observers: list[Callable[[str, Sequence[Request], int], None]] = []
 """Told of every read: the stream's name, the records, and how many ms it is behind the tip."""
 
+RECORD_BYTES_MAX = 1024 * 1024
+"""Data and partition key of a stream with the default MaxRecordSizeInKiB, 1,024. It goes up to
+10,240 (developer guide, "Handle large records"); ministack has no stream with more than that."""
+
 _last = {"sequence": 0}
+_put_record = kinesis._put_record
+_put_records = kinesis._put_records
 _create_stream = kinesis._create_stream
 _describe_stream_summary = kinesis._describe_stream_summary
 _shard_out = kinesis._shard_out
@@ -47,6 +53,18 @@ def create_stream(data: Request) -> Answer:
     if data.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND":
         data = {**data, "ShardCount": ON_DEMAND_SHARDS}
     answer: Answer = _create_stream(data)
+    return answer
+
+
+def put_record(data: Request) -> Answer:
+    """Put a record unless it is too large, its partition key counted."""
+    answer: Answer = _too_large([data]) or _put_record(data)
+    return answer
+
+
+def put_records(data: Request) -> Answer:
+    """Put records unless one is too large, its partition key counted."""
+    answer: Answer = _too_large(data.get("Records", [])) or _put_records(data)
     return answer
 
 
@@ -195,6 +213,8 @@ def install() -> None:
     """Put every replacement where ministack looks its own function up."""
     kinesis._next_sequence_number = next_sequence_number
     kinesis._create_stream = create_stream
+    kinesis._put_record = put_record
+    kinesis._put_records = put_records
     kinesis._expire_records = shards.expire
     kinesis._route_to_shard = route_to_shard
     kinesis._shard_out = shard_out
@@ -223,6 +243,16 @@ def _reshardable(data: Request, *members: str) -> tuple[shards.Stream, Answer | 
                 "InvalidArgumentException", f"{data[member]} was already split or merged"
             )
     return stream, None
+
+
+def _too_large(records: list[Request]) -> Answer | None:
+    """Return the refusal of a record over the limit (API reference, "PutRecords")."""
+    for record in records:
+        size = shards.data_bytes(record) + len(record.get("PartitionKey", "").encode())
+        if size > RECORD_BYTES_MAX:
+            message = f"A record, its partition key included, has at most {RECORD_BYTES_MAX} bytes"
+            return _error("InvalidArgumentException", message)
+    return None
 
 
 def _ok(answer: dict[str, Any]) -> Answer:

@@ -14,18 +14,11 @@ from infra.local import shards
 from infra.local.front import answers
 from infra.local.front.answers import Refusal
 from infra.local.front.exchange import Exchange
-from infra.local.front.limits import MIB, ControlCalls, Put, ShardReads, StreamWrites
+from infra.local.front.limits import ControlCalls, Put, ShardReads, StreamWrites
 from infra.local.front.streams import Streams
 from infra.local.front.tally import Tally
 
-RECORD_BYTES_MAX = MIB
-"""Data and partition key of a stream whose MaxRecordSizeInKiB is the default, 1,024; it goes up to
-10,240 (developer guide, "Handle large records"), which the emulator's streams do not."""
 THROTTLED = "ProvisionedThroughputExceededException"
-_BODY_BYTES_SURE = RECORD_BYTES_MAX * 4 // 3
-"""No body up to here can hold a record that is too large: data is in base64."""
-_PIECE_BYTES_SURE = (RECORD_BYTES_MAX - 4 * 256) * 4 // 3
-"""Nor can one without a string longer than this: a key has up to 256 characters."""
 _RESHARDING = frozenset(
     {"CreateStream", "DeleteStream", "MergeShards", "SplitShard", "UpdateShardCount"}
     | {"UpdateStreamMode"}
@@ -49,8 +42,7 @@ def stream_name(request: Request) -> str:
 def put_of(record: Mapping[str, Any]) -> Put:
     """Return where a record goes, by its explicit hash key or its key's MD5, and its size."""
     key = str(record.get("PartitionKey", "")).encode()
-    data = str(record.get("Data", ""))
-    size = len(data) * 3 // 4 - data[-2:].count("=") + len(key)
+    size = shards.data_bytes(dict(record)) + len(key)
     explicit = record.get("ExplicitHashKey")
     hashed = int(explicit) if explicit else int.from_bytes(hashlib.md5(key).digest())
     return Put(hash_key=hashed, size_bytes=size)
@@ -70,7 +62,7 @@ def merged(
 
 
 class Kinesis:
-    """The limits of every stream; `limited` says whether rates are kept, sizes always are."""
+    """The limits of every stream, which are kept while `limited`."""
 
     def __init__(self, streams: Streams, tally: Tally) -> None:
         self.limited = False
@@ -106,9 +98,9 @@ class Kinesis:
     async def handle(self, exchange: Exchange) -> None:
         """Answer a call of Kinesis, by the emulator unless a limit is in its way."""
         operation = exchange.call.operation
-        if operation in ("PutRecord", "PutRecords"):
+        if self.limited and operation in ("PutRecord", "PutRecords"):
             await self._put(exchange)
-        elif operation == "GetRecords" and self.limited:
+        elif self.limited and operation == "GetRecords":
             await self._get_records(exchange)
         elif self.limited and not self._control.may_call(operation, time.monotonic()):
             self._tally.count(exchange.call, "throttle")
@@ -119,27 +111,13 @@ class Kinesis:
                 self._streams.forget()
 
     async def _put(self, exchange: Exchange) -> None:
-        length = exchange.head.length
-        if not self.limited and length is not None and length <= _BODY_BYTES_SURE:
-            await exchange.forward()
-            return
-        body = await exchange.body()
-        request = None if not self.limited and _surely_small(body) else _parsed(body)
-        if request is None:
-            await exchange.forward()
-            return
+        request = _parsed(await exchange.body())
         try:
-            records = request.get("Records", [request])
-            puts = [put_of(record) for record in records]
+            puts = [put_of(record) for record in request.get("Records", [request])]
         except (AttributeError, TypeError, ValueError):
             await exchange.forward()
             return
-        if any(put.size_bytes > RECORD_BYTES_MAX for put in puts):
-            self._tally.count(exchange.call, "size")
-            message = f"A record, its partition key included, has at most {RECORD_BYTES_MAX} bytes"
-            await _refuse(exchange, "InvalidArgumentException", message)
-            return
-        over = await self._over(stream_name(request), puts) if self.limited else {}
+        over = await self._over(stream_name(request), puts)
         if not over:
             await exchange.forward()
             return
@@ -152,7 +130,7 @@ class Kinesis:
 
     async def _over(self, name: str, puts: Sequence[Put]) -> dict[int, str]:
         """Return which records are over their shard's limits: place -> shard."""
-        stream = await self._streams.get(name)
+        stream = await self._streams.get(name) if name else None
         if stream is None:
             return {}
         writes = self._writes.get(name)
@@ -164,7 +142,7 @@ class Kinesis:
     async def _get_records(self, exchange: Exchange) -> None:
         request = _parsed(await exchange.body())
         try:
-            arn, shard_id, *_ = shards.read_iterator((request or {})["ShardIterator"])
+            arn, shard_id, *_ = shards.read_iterator(request["ShardIterator"])
         except (KeyError, TypeError, ValueError):
             await exchange.forward()
             return
@@ -176,23 +154,18 @@ class Kinesis:
             await _refuse(exchange, THROTTLED, _sentence(name, shard_id))
             return
         answer, content = await exchange.ask()
-        read = _parsed(content) or {}
-        reads.was_read(sum(put_of(record).size_bytes for record in read.get("Records", ())))
+        read = _parsed(content).get("Records", ())
+        reads.was_read(sum(put_of(record).size_bytes for record in read))
         await exchange.answer(answer.with_length(len(content)), content)
 
 
-def _surely_small(body: bytes) -> bool:
-    """Return whether no string of the body is as long as a record's data may be; 1 ms for 4 MB."""
-    return max(map(len, body.split(b'"'))) <= _PIECE_BYTES_SURE
-
-
-def _parsed(body: bytes) -> Request | None:
-    """Return a request; None for what is none, which is the emulator's to answer."""
+def _parsed(body: bytes) -> Request:
+    """Return a request; an empty one for what is none, which is the emulator's to answer."""
     try:
         request = json.loads(body)
     except ValueError:
-        return None
-    return request if isinstance(request, dict) else None
+        return {}
+    return request if isinstance(request, dict) else {}
 
 
 def _sentence(stream: str, shard_id: str) -> str:

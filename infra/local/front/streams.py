@@ -70,7 +70,8 @@ class Streams:
             pages = kinesis.get_paginator("list_shards").paginate(StreamName=name)
             listed = [shard for page in pages for shard in page["Shards"]]
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            # No such stream, or no name of one: the emulator says so to whoever asked for it.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 400:
                 return None
             raise
         mode = summary.get("StreamModeDetails", {}).get("StreamMode")

@@ -219,6 +219,17 @@ def test_a_shard_takes_a_thousand_records_a_second_and_says_which_it_took(
     assert read_all(lab, "narrow") == accepted
 
 
+def test_a_call_that_makes_no_sense_is_the_emulators_to_refuse(lab: Any, front: Front) -> None:
+    client = once(lab, "kinesis")
+    front.limits(True)
+    with pytest.raises(ClientError) as refused:
+        client.put_records(StreamName="nowhere", Records=records(1))
+    assert code_of(refused) == (400, "ResourceNotFoundException")
+    with pytest.raises(ClientError) as refused:
+        client.get_records(ShardIterator="nonsense")
+    assert code_of(refused) == (400, "InvalidArgumentException")
+
+
 @aws_rule(
     page="Kinesis API reference, PutRecord",
     says="a record over its shard's limit is refused with ProvisionedThroughputExceededException",

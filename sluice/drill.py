@@ -8,7 +8,6 @@ from typing import Any
 import rich_click as click
 from rich.table import Table
 
-from infra.local import supervisor
 from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import ERR, OUT, result, say
@@ -17,7 +16,7 @@ from sluice.drills.drill import Drill, Outcome
 from sluice.drills.page import PAGE, page
 from sluice.drills.rig import Rig
 from sluice.drills.run import run_drill
-from sluice.drills.stacks import AWS_MINUTE_SECONDS, MINUTE_SECONDS, Rigs
+from sluice.drills.stacks import MINUTE_SECONDS, Rigs
 from sluice.stack import Stack
 from sluice.up import remembered
 
@@ -78,12 +77,10 @@ def where(
 
 
 def _rig_of(home: Path, found: Stack) -> Rig:
-    aws = supervisor.running(found.folder) if found.endpoint else None
     return Rig(
         home=home,
         stack=found,
         settings=remembered(found.folder),
-        minute_seconds=aws.minute_seconds if aws else AWS_MINUTE_SECONDS,
         on_note=_note,
     )
 

@@ -43,6 +43,13 @@ def stop_reading(rig: Rig) -> None:
     )
 
 
+def forbid_to_run(rig: Rig) -> None:
+    """Reserve no run at all for the stream processor: the emergency stop, left behind."""
+    rig.client("lambda").put_function_concurrency(
+        FunctionName=rig.stack.outputs["function_name"], ReservedConcurrentExecutions=0
+    )
+
+
 AGES: Final = (
     Drill(
         id="retention-running-out",
@@ -57,5 +64,14 @@ AGES: Final = (
         alarm="canary-not-seen",
         cause="The functions are paused",
         break_it=stop_reading,
+        anywhere=True,
+    ),
+    Drill(
+        id="function-forbidden",
+        fault="somebody set the function's reserved concurrency to 0",
+        alarm="function-throttles",
+        cause="A limit was set by hand",
+        break_it=forbid_to_run,
+        anywhere=True,
     ),
 )

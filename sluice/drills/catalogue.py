@@ -12,7 +12,9 @@ from sluice.drills.delivery import DELIVERY
 from sluice.drills.deploys import DEPLOYS
 from sluice.drills.drill import Drill
 from sluice.drills.processes import PROCESSES
+from sluice.drills.retries import RETRIES
 from sluice.drills.stores import STORES
+from sluice.drills.watchers import WATCHERS
 
 DRILLS: Final[Sequence[Drill]] = (
     *BAD_RECORDS,
@@ -22,6 +24,8 @@ DRILLS: Final[Sequence[Drill]] = (
     *DELIVERY,
     *CAPACITY,
     *AGES,
+    *RETRIES,
+    *WATCHERS,
 )
 BY_ID: Final = {drill.id: drill for drill in DRILLS}
 

@@ -7,41 +7,43 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-
-import boto3
 
 from infra.local import supervisor
 from infra.local.front.control import Front
 from infra.local.front.faults import Fault
 from pipeline.audit.verdict import Verdict
-from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import UserError
+from sluice import alarms, functions
 from sluice.accounting import account
 from sluice.drain import drain_stack
 from sluice.drills.packages import Change, changed_package
 from sluice.drills.subscriber import Subscriber
 from sluice.drills.traffic import Traffic
 from sluice.drills.waiting import NotKept, until
+from sluice.resume import resume_stack
+from sluice.runbooks import parse
+from sluice.runbooks import run as run_runbook
 from sluice.stack import ROOT, Stack
 from sluice.up import bring_up, remember, remembered
 
 RATE: Final = 300.0
 """Events a second of a drill's traffic."""
-CALM_MINUTES_MAX: Final = 30
-DRAIN_SECONDS_MAX: Final = 120.0
+CALM_MINUTES_MAX: Final = 40
+DRAIN_SECONDS_MAX: Final = 180.0
+STEP_SECONDS_MAX: Final = 240.0
+"""A block of a runbook at most: one restores a ledger, which waits for the longest run."""
+RUNBOOKS: Final = ROOT / "runbooks"
 
 
 @dataclass(kw_only=True)
 class Rig:
-    """A stack under drill; `minute_seconds` is what a minute of its alarms takes, in real ones."""
+    """A stack under drill, and what was done to it so far."""
 
     home: Path
     stack: Stack
     settings: dict[str, str]
-    minute_seconds: float
     on_note: Callable[[str], None] = lambda _note: None
     loads: list[Traffic] = field(default_factory=list)
     timeline: list[tuple[float, str]] = field(default_factory=list)
@@ -68,15 +70,14 @@ class Rig:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def minute_seconds(self) -> float:
+        """Return what a minute of the stack's alarms and schedules takes, in real seconds."""
+        return self.stack.minute_seconds
+
     def client(self, service: str) -> Any:
         """Return a boto3 client of the stack's AWS."""
-        made: Any = boto3.client(service, config=CLIENT_CONFIG, **self.stack.where)  # type: ignore[call-overload]
-        return made
-
-    @cached_property
-    def cloudwatch(self) -> Any:
-        """Return the client that alarms are read by."""
-        return self.client("cloudwatch")
+        return functions.client(self.stack, service)
 
     def note(self, text: str) -> None:
         """Put a line on the drill's timeline."""
@@ -87,22 +88,9 @@ class Rig:
         """Return how long to wait, at most, for something that takes so many of its minutes."""
         return count * self.minute_seconds + extra_seconds
 
-    def alarms(self) -> dict[str, str]:
-        """Return the state of every alarm of the stack, composites included, by its id."""
-        prefix = self.stack.outputs["stream_name"].removesuffix("events")
-        pages = self.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        return {
-            alarm["AlarmName"].removeprefix(prefix): alarm["StateValue"]
-            for page in pages
-            for kind in ("MetricAlarms", "CompositeAlarms")
-            for alarm in page.get(kind, ())
-        }
-
     def alarms_on(self) -> list[str]:
-        """Return the ids of the alarms that are in ALARM."""
-        return sorted(alarm for alarm, state in self.alarms().items() if state == "ALARM")
+        """Return the ids of the alarms that are in ALARM, composites included."""
+        return [alarm.id for alarm in alarms.read(self.stack) if alarm.state == alarms.ON]
 
     def calm(self) -> None:
         """Wait until no alarm is on. Raises NotKept."""
@@ -169,9 +157,39 @@ class Rig:
         for traffic in self.loads:
             traffic.finish()
 
-    def drain(self, *, seconds_max: float = DRAIN_SECONDS_MAX) -> None:
+    def drain(self) -> None:
         """Wait until every shard is committed to its tip and published."""
-        drain_stack(self.stack, seconds_max=seconds_max, on_wait=lambda _what: None)
+        drain_stack(self.stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+
+    def stop_schedules(self) -> None:
+        """Let no canary come any more, so that there is a tip to drain to."""
+        events = self.client("events")
+        for rule in functions.schedules(self.stack):
+            events.disable_rule(Name=rule)
+
+    def settle(self) -> list[Verdict]:
+        """Drain the stack with nothing coming any more, and account for every id of every load."""
+        self.finish_loads()
+        self.stop_schedules()
+        try:
+            self.drain()
+            return self.verdicts()
+        finally:
+            resume_stack(self.stack)
+
+    def run_book(self, runbook: str, *sections: str, cause: str | None = None) -> None:
+        """Run a runbook's own blocks. Raises NotKept at the first that fails."""
+        trouble = run_runbook(
+            parse(RUNBOOKS / f"{runbook}.md"),
+            folder=self.checkout(),
+            variables=self.runbook_variables,
+            sections=sections,
+            cause=cause,
+            on_step=lambda step: self.note(f"runbook {runbook}:{step.line} ({step.section})"),
+            seconds_max=STEP_SECONDS_MAX,
+        )
+        if trouble:
+            raise NotKept(trouble)
 
     def verdicts(self) -> list[Verdict]:
         """Account for every id of every load."""
@@ -213,6 +231,3 @@ class Rig:
             self.undo.pop()()
         if remembered(self.stack.folder) != self.settings:
             self.deploy()
-
-
-RUNBOOKS: Final = ROOT / "runbooks"

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.audit.verdict import Validity, Verdict
+from pipeline.errors import OperatingError
 from sluice.drills.drill import Drill, Outcome
-from sluice.drills.rig import RUNBOOKS, Rig
+from sluice.drills.rig import Rig
 from sluice.drills.subscriber import AlarmMessage, Subscriber
 from sluice.drills.waiting import NotKept, until
-from sluice.runbooks import parse
-from sluice.runbooks import run as run_runbook
 
 ALARM_MINUTES_MAX: Final = 30
 """An alarm looks at three minutes as a rule; trouble may take some to build up."""
 SILENT_MINUTES: Final = 5
 """How long no alarm may come of a fault that is survived by design: longer than any looks back."""
-STEP_SECONDS_MAX: Final = 120.0
 FIRST_EVENTS: Final = 100
+MENDING: Final = ("Before you start", "Diagnose", "Fix")
+VERIFYING: Final = ("Before you start", "Verify")
 
 
 @dataclass(kw_only=True)
@@ -37,24 +37,24 @@ class _Seen:
 def run_drill(drill: Drill, rig: Rig) -> Outcome:
     """Run a drill on a stack that has the settings it asks for, and put the stack right again.
 
-    What is not as expected is the outcome's `trouble`. Raises OperatingError and UserError when
-    the drill itself could not be carried out.
+    What is not as expected is the outcome's `trouble`. Raises UserError for a stack that it cannot
+    be run on.
     """
     seen = _Seen()
-    rig.calm()
     try:
+        rig.calm()
         with rig.drilling() as subscriber:
             _go_through(drill, rig, subscriber, seen)
             rig.put_right()
             rig.calm()
-            _run_book(drill, rig, ("Before you start", "Verify"))
+            if drill.alarm:
+                rig.run_book(drill.runbook_id, *VERIFYING)
             rig.finish_loads()
-            rig.drain()
             drill.finish(rig)
             seen.others = subscriber.messages
-        seen.verdicts = rig.verdicts()
+            seen.verdicts = rig.settle()
         seen.trouble = _trouble_of(drill, seen)
-    except NotKept as trouble:
+    except (NotKept, OperatingError) as trouble:
         seen.trouble = str(trouble)
     return _outcome(drill, rig, seen)
 
@@ -80,28 +80,11 @@ def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> 
     )
     rig.note(f"ALARM: {drill.alarm}: {seen.alarm.reason}")
     drill.heal(rig)
-    _run_book(drill, rig, ("Before you start", "Diagnose", "Fix"))
+    rig.run_book(drill.runbook_id, *MENDING, cause=drill.cause)
     seen.clear = subscriber.wait_for(
         drill.alarm, "OK", since=seen.alarm.at, seconds_max=seconds_max
     )
     rig.note(f"OK: {drill.alarm}")
-
-
-def _run_book(drill: Drill, rig: Rig, sections: tuple[str, ...]) -> None:
-    """Run the runbook's own blocks. Raises NotKept at the first that fails."""
-    if not drill.alarm:
-        return
-    trouble = run_runbook(
-        parse(RUNBOOKS / f"{drill.runbook_id}.md"),
-        folder=rig.checkout(),
-        variables=rig.runbook_variables,
-        sections=sections,
-        cause=drill.cause if "Fix" in sections else None,
-        on_step=lambda step: rig.note(f"runbook {drill.runbook_id}:{step.line} ({step.section})"),
-        seconds_max=STEP_SECONDS_MAX,
-    )
-    if trouble:
-        raise NotKept(trouble)
 
 
 def _trouble_of(drill: Drill, seen: _Seen) -> str:

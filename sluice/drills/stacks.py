@@ -53,7 +53,6 @@ class Rigs:
                 home=self.home,
                 stack=stack,
                 settings=settings,
-                minute_seconds=self.minute_seconds,
                 on_note=self.on_note,
             )
         return self._made[key]

@@ -13,9 +13,10 @@ SLOW_MS: Final = 3_000.0
 LOST_ANSWERS: Final = 6
 
 
-def clear(rig: Rig) -> None:
-    """Let the services come back."""
-    rig.clear_faults()
+def come_back(rig: Rig) -> None:
+    """Let the services come back; producers rest, for the runbook waits for a drained stack."""
+    rig.put_right()
+    rig.traffic.rate = 0
 
 
 def slow_sink(rig: Rig) -> None:
@@ -64,11 +65,6 @@ def disable_key(rig: Rig) -> None:
     kms.disable_key(KeyId=key)
 
 
-def enable_key(rig: Rig) -> None:
-    """Let the key be enabled again by those who own it."""
-    rig.client("kms").enable_key(KeyId=rig.stack.outputs["key_arn"])
-
-
 def fill_disk(rig: Rig) -> None:
     """Let no byte more be written where the emulator keeps functions, logs and checkpoints."""
     for pid in (rig.aws.emulator_pid, rig.aws.mapping_pid):
@@ -85,7 +81,7 @@ STORES: Final = (
         alarm="function-duration",
         cause="A store is slow",
         break_it=slow_sink,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="s3-throttled",
@@ -93,7 +89,7 @@ STORES: Final = (
         alarm="function-errors",
         cause="A store refuses",
         break_it=s3_throttles,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="s3-failing",
@@ -101,7 +97,7 @@ STORES: Final = (
         alarm="function-errors",
         cause="A store refuses",
         break_it=s3_fails,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="dynamodb-throttled",
@@ -109,7 +105,7 @@ STORES: Final = (
         alarm="function-errors",
         cause="A store refuses",
         break_it=dynamodb_throttles,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="dynamodb-failing",
@@ -117,22 +113,21 @@ STORES: Final = (
         alarm="function-errors",
         cause="A store refuses",
         break_it=dynamodb_fails,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="lost-commit-answer",
         fault="transactions take effect and their answers are lost, one in three",
         by_design="a repeated transaction has the same token; the next read of the head decides",
         break_it=lose_commits_answers,
-        heal=clear,
+        heal=come_back,
     ),
     Drill(
         id="key-disabled",
         fault="the key under which the lake is encrypted is disabled",
         alarm="function-errors",
-        cause="A store refuses",
+        cause="The key cannot be used",
         break_it=disable_key,
-        heal=enable_key,
     ),
     Drill(
         id="disk-full",
@@ -140,6 +135,6 @@ STORES: Final = (
         alarm="function-errors",
         cause="A store refuses",
         break_it=fill_disk,
-        heal=Rig.put_right,
+        heal=come_back,
     ),
 )

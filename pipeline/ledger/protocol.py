@@ -69,7 +69,8 @@ def take(work: Take, settings: ProtocolSettings) -> Steps[TakeOutcome]:
     known = Known(records=work.records)
     while True:
         head = (yield from ask(ReadHead(work.shard))) or first_head(work, settings)
-        out_of_time = (yield from ask(Now())) >= work.deadline_ms - settings.margin_ms
+        now_ms = yield from ask(Now())
+        out_of_time = now_ms >= work.deadline_ms - settings.margin_ms
         if out_of_time and not is_reached(head, up_to):
             outcome = progress.outcome(head, first_uncommitted=first_after(head, work))
             return replace(outcome, waits_for=OUT_OF_TIME)
@@ -80,6 +81,8 @@ def take(work: Take, settings: ProtocolSettings) -> Steps[TakeOutcome]:
             continue
         if is_reached(head, up_to):
             return progress.outcome(head)
+        if up_to is None and not is_abandoned(head, now_ms=now_ms, settings=settings):
+            return replace(progress.outcome(head), waits_for=MAYBE_ALIVE)
         known = yield from follow(head, known, work, settings)
         if not known.records and not known.lost:
             if up_to is None:
@@ -214,8 +217,17 @@ def look_ahead(head: Head) -> Steps[Slice]:
 
 def stood_still(head: Head, *, now_ms: int, settings: ProtocolSettings) -> bool:
     """Return whether nobody can be at work on a shard: head and deadlines over by a longest run."""
-    deadlines = [t.deadline_ms for t in head.open_range.tokens] if head.open_range else []
-    return max([head.changed_ms, *deadlines]) + settings.run_ms_max < now_ms
+    is_old = head.changed_ms + settings.run_ms_max < now_ms
+    return is_old and is_abandoned(head, now_ms=now_ms, settings=settings)
+
+
+def is_abandoned(head: Head, *, now_ms: int, settings: ProtocolSettings) -> bool:
+    """Return whether all who opened a range are gone by a longest run.
+
+    A sweep asks it of every head that it reads: somebody may have begun since the one before.
+    """
+    opened = head.open_range.tokens if head.open_range is not None else ()
+    return all(token.deadline_ms + settings.run_ms_max < now_ms for token in opened)
 
 
 def note_the_end(head: Head, ahead: Slice, work: Take, settings: ProtocolSettings) -> Steps[int]:

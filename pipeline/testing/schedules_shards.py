@@ -89,6 +89,25 @@ def a_child_meets_a_live_parent() -> None:
         simulation.settle()
 
 
+def a_sweep_meets_a_worker_that_has_just_begun() -> None:
+    """9: the head stood still when the sweep read it, and no more when it read it again (T5)."""
+    for steps in range(1, 8):
+        simulation = Simulation()
+        records = simulation.stream.put(simulation.shard, "a")
+        deliver(simulation, simulation.worker(), simulation.shard, records)
+        simulation.clock.advance(RUN_MS_MAX + 1)
+        following = simulation.stream.put(simulation.shard, "b")
+        sweep = simulation.start_sweep(simulation.worker(), simulation.shard)
+        for _ in range(steps):
+            sweep.step()
+        worker = simulation.start(simulation.worker(), following).until(CommitTransaction)
+        resume(sweep)
+        resume(worker)
+        if worker.outcome is None:
+            raise Violation("T5: the sweep fenced a live worker off")
+        simulation.settle()
+
+
 def a_parent_that_left_the_stream() -> None:
     """11: its tail is lost, the child says so and goes on, its ids are still known."""
     simulation = Simulation()
@@ -111,5 +130,6 @@ SHARDS: Final[tuple[Schedule, ...]] = (
     a_merge_then_a_grandchild_with_copies,
     a_parent_discarded_before_its_child,
     a_child_meets_a_live_parent,
+    a_sweep_meets_a_worker_that_has_just_begun,
     a_parent_that_left_the_stream,
 )

@@ -130,6 +130,17 @@ def no_sweeper(patch: Patch) -> None:
 
 def the_sweeper_fences_live_workers(patch: Patch) -> None:
     patch.setattr(protocol, "stood_still", lambda head, *, now_ms, settings: True)
+    patch.setattr(protocol, "is_abandoned", lambda head, *, now_ms, settings: True)
+
+
+def a_sweep_looks_once_whether_anybody_is_at_work(patch: Patch) -> None:
+    def stood_still(head: Any, *, now_ms: int, settings: Any) -> bool:
+        tokens = head.open_range.tokens if head.open_range is not None else ()
+        times = [head.changed_ms, *(token.deadline_ms for token in tokens)]
+        return max(times) + settings.run_ms_max < now_ms
+
+    patch.setattr(protocol, "stood_still", stood_still)
+    patch.setattr(protocol, "is_abandoned", lambda head, *, now_ms, settings: True)
 
 
 def parents_are_not_awaited(patch: Patch) -> None:
@@ -232,7 +243,11 @@ def rejected_ids_are_not_remembered(patch: Patch) -> None:
 
 
 def a_rewound_ledger_is_used_as_it_is(patch: Patch) -> None:
-    patch.setattr(simulation.Simulation, "restore", lambda self, worker: None)
+    def nothing(shard: ShardId) -> Steps[Any]:
+        return None
+        yield
+
+    patch.setattr(restore, "restore", nothing)
 
 
 def a_restore_trusts_the_journal_alone(patch: Patch) -> None:

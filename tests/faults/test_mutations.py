@@ -38,6 +38,10 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (guards.no_sweeper, ONE.killed_at_every_effect_and_no_batch_ever_comes),
     (guards.no_sweeper, SOURCE.the_source_discards),
     (guards.the_sweeper_fences_live_workers, MANY.a_child_meets_a_live_parent),
+    (
+        guards.a_sweep_looks_once_whether_anybody_is_at_work,
+        MANY.a_sweep_meets_a_worker_that_has_just_begun,
+    ),
     (guards.parents_are_not_awaited, MANY.a_parent_discarded_before_its_child),
     (guards.the_lineage_is_the_shard_itself, MANY.a_split_with_copies_in_both_children),
     (guards.the_lineage_is_the_parents_only, MANY.a_merge_then_a_grandchild_with_copies),

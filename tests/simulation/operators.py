@@ -116,9 +116,11 @@ class Operators:
             committed = head.committed if head is not None else None
             kept = {r.position for batch in shard.discards for r in batch}
             for record in expired:
-                if (committed is None or record.position > committed) and (
-                    record.position not in kept
-                ):
+                if committed is not None and record.position <= committed:
+                    continue
+                if record.position in kept:
+                    account.losses_are_possible = True  # around it, for positions are not dense
+                else:
                     lost = account.before_the_origin if committed is None else account.may_be_lost
                     lost.add(record.position)
                     self._universe.say("{} of {} expires", record.position, name)
@@ -153,7 +155,7 @@ class Operators:
         if is_held or (head.settled_ms or 0) > oldest_ms:
             self._proven[head.shard] = head.committed
             return False
-        is_behind = any(record.position > (head.committed or 0) for record in shard.records)
+        is_behind = any(record.position > (head.committed or 0) for record in shard.produced)
         is_watched = self._swept_ms.get(head.shard, 0) > now_ms - settings.retention_ms // 4
         return is_behind or not is_watched or self._proven.get(head.shard) != head.committed
 

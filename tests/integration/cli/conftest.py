@@ -42,6 +42,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Iterator[Path]:
         assert processes_of(stack) == []
 
 
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `./dev sluice` is the real command line, without setting anything up first."""
+    folder = tmp_path_factory.mktemp("checkout")
+    dev = folder / "dev"
+    dev.write_text(
+        f'#!/bin/sh\n[ "$1" = sluice ] && shift && exec {sys.executable} -m sluice "$@"\n'
+    )
+    dev.chmod(0o755)
+    return folder
+
+
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines of all live processes that name a folder."""
     found = []

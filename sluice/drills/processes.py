@@ -7,7 +7,7 @@ from pipeline.ledger.dynamodb import DynamoLedger
 from sluice.drills.drill import Drill
 from sluice.drills.packages import Change
 from sluice.drills.rig import Rig
-from sluice.drills.waiting import until
+from sluice.drills.waiting import NotKept, until
 
 STEPS: Final = (
     "ReadHead",
@@ -115,20 +115,23 @@ def leave_a_zombie(rig: Rig) -> None:
     until(lambda: not order.exists(), seconds_max=STEP_SECONDS_MAX, what="a run is given up")
     told = order.with_suffix(".zombie")
     until(told.exists, seconds_max=STEP_SECONDS_MAX, what="the zombie has tried to commit")
-    rig.note(f"the zombie's commit: {told.read_text(encoding='utf-8')}")
+    ended = told.read_text(encoding="utf-8")
     told.unlink()
+    rig.note(f"the zombie's commit: {ended}")
+    if ended != "Refused":
+        raise NotKept(f"the zombie's commit should have been refused, but: {ended}")
 
 
 def splitting_on_order(order: Path) -> tuple[Change, ...]:
     """Return changes of the function: at the ordered step its process dies and a copy goes on.
 
-    The copy waits until the batch is surely taken by another, then does the step and tells how it
+    The copy lets go of its pipes and waits until the batch is surely taken by another. Then it does the step and tells how it
     ended in a file beside the order. An alarm clock ends it in any case.
     """
     function = f"""
 
 def _split_if_told(effect: object) -> bool:
-    import contextlib, os, pathlib, signal, time
+    import contextlib, os, pathlib, signal, stat, time
     order = pathlib.Path({str(order)!r})
     with contextlib.suppress(FileNotFoundError):
         if order.read_text() == type(effect).__name__:
@@ -136,8 +139,10 @@ def _split_if_told(effect: object) -> bool:
             if os.fork() != 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             signal.alarm({ZOMBIE_SECONDS_MAX})
-            for descriptor in (0, 1, 2):
-                os.close(descriptor)
+            for descriptor in range(256):
+                with contextlib.suppress(OSError):
+                    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                        os.close(descriptor)
             time.sleep({ZOMBIE_SECONDS})
             return True
     return False

@@ -14,8 +14,14 @@ MINUTE_SECONDS: Final = 2.0
 """What a minute of alarms and schedules takes in a drill, in real seconds."""
 
 AWS_MINUTE_SECONDS: Final = 60.0
-SETTINGS: Final = {"shard_count": "2", "duration_percent_max": "20"}
-"""What every stack of the drills is set to, unless a drill says otherwise."""
+SETTINGS: Final = {
+    "shard_count": "2",
+    "duration_percent_max": "20",
+    "canary_seconds_max": "20",
+    "canary_minutes_max": "10",
+}
+"""What every stack of the drills is set to, unless a drill says otherwise. Ages and durations are
+real, minutes are short: what is allowed of the former is little, of the latter much."""
 
 
 @dataclass(kw_only=True)

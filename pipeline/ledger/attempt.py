@@ -17,6 +17,7 @@ from pipeline.ledger.effects import (
 )
 from pipeline.ledger.gaps import Known
 from pipeline.ledger.isolation import (
+    CLOCK_SKEW_MS,
     CoreCrashed,
     Plan,
     after_success,
@@ -225,8 +226,8 @@ def leave_a_word(shard: ShardId, token: str, error: Exception) -> Steps[None]:
         if head is None or opened is None or all(t.token != token for t in opened.tokens):
             return
         if isinstance(error, CoreCrashed):
-            now_ms = yield from ask(Now())
-            yield from rewrite(with_phase(head, token, "core", deadline_ms=now_ms - 1))
+            over_ms = (yield from ask(Now())) - CLOCK_SKEW_MS - 1
+            yield from rewrite(with_phase(head, token, "core", deadline_ms=over_ms))
         else:
             yield from rewrite(without_token(head, token))
     except OperatingError as trouble:

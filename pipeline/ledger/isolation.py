@@ -15,6 +15,9 @@ from pipeline.ledger.state import Head, OpenRange, OpenToken, Phase
 
 DEATHS_TO_HALVE: Final = 2
 DEATHS_TO_MASK: Final = 3
+CLOCK_SKEW_MS: Final = 2_000
+"""How far two processes' clocks may be apart: a living one must not count as over (T13). Lambda's
+hosts keep time within milliseconds (EC2 User Guide, "Precision clock and time synchronization")."""
 TOKENS_MAX: Final = 8
 """Tokens of a kind that a head remembers: enough to judge, bounded whatever happens."""
 
@@ -128,7 +131,7 @@ def is_poison(opened: OpenRange, records: tuple[Record, ...]) -> bool:
 
 def wait_for_the_dead(head: Head, opened: OpenRange, *, now_ms: int) -> None:
     """Raise WaitsForDeadline if one of the attempts may still be alive."""
-    if any(token.deadline_ms >= now_ms for token in opened.tokens):
+    if any(token.deadline_ms + CLOCK_SKEW_MS >= now_ms for token in opened.tokens):
         raise WaitsForDeadline(
             "a suspect record waits for the deadline of an earlier attempt",
             shard=head.shard,

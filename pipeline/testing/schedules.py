@@ -17,7 +17,7 @@ from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed, ScriptedCore
 from pipeline.testing.run import Run, SimulatedWorker
 from pipeline.testing.settlement import settle
-from pipeline.testing.simulation import RUN_MS_MAX, Simulation
+from pipeline.testing.simulation import OVER_MS, Simulation
 
 Schedule = Callable[[], None]
 
@@ -40,7 +40,7 @@ def insist(simulation: Simulation, records: Sequence[Record], core: ScriptedCore
     for failures in range(DELIVERIES_MAX):
         if deliver(simulation, simulation.worker(core), records) is not None:
             return failures
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     raise Violation(f"P5: no success after {DELIVERIES_MAX} deliveries")
 
 
@@ -81,7 +81,7 @@ def storage_fails_often_then_works() -> None:
         run = simulation.start(simulation.worker(), records).until(PutStaged)
         run.step(fail=OutcomeUnknown("S3 is away"))
         resume(run)
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records)
     simulation.settle()
 

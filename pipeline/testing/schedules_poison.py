@@ -4,11 +4,11 @@ from typing import Final
 
 from pipeline.errors import OperatingError, OutcomeUnknown
 from pipeline.ledger.effects import CommitTransaction, PutStaged, RunCore, WriteHead
-from pipeline.ledger.isolation import TooManyMasks
+from pipeline.ledger.isolation import CLOCK_SKEW_MS, TooManyMasks
 from pipeline.testing.account import Violation
 from pipeline.testing.core import Killed, ScriptedCore
 from pipeline.testing.schedules import Schedule, deliver, insist, paused, resume
-from pipeline.testing.simulation import RUN_MS_MAX, Simulation
+from pipeline.testing.simulation import OVER_MS, RUN_MS_MAX, Simulation
 
 
 def poison_anywhere_in_a_batch() -> None:
@@ -71,7 +71,7 @@ def every_record_kills() -> None:
             stopped = True
         except (OperatingError, Killed):
             pass
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     masked = sum(name == "masked" for name, _, _ in simulation.quarantined())
     if not stopped or masked != 3:
         raise Violation(f"{masked} masks in a row, stopped: {stopped}")
@@ -83,7 +83,7 @@ def an_innocent_killed_twice() -> None:
     records = simulation.stream.put(simulation.shard, "a")
     for _ in range(2):
         simulation.start(simulation.worker(), records).until(RunCore).kill()
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records)
     simulation.settle()
 
@@ -94,7 +94,7 @@ def a_store_that_stalls_until_the_process_is_killed() -> None:
     records = simulation.stream.put(simulation.shard, "a")
     for _ in range(6):
         simulation.start(simulation.worker(), records).until(PutStaged).kill()
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records)
     simulation.settle()
 
@@ -110,6 +110,21 @@ def slow_workers_that_are_not_dead() -> None:
     simulation.settle()
 
 
+def a_slow_worker_whose_clock_is_behind() -> None:
+    """10: two died, the third lives, and its deadline is over by another one's clock (T13)."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, "a")
+    for _ in range(2):
+        simulation.start(simulation.worker(), records).until(RunCore).kill()
+    simulation.clock.advance(OVER_MS)
+    behind = simulation.worker(clock=lambda: simulation.clock() - CLOCK_SKEW_MS)
+    slow = simulation.start(behind, records).until(RunCore)
+    simulation.clock.advance(RUN_MS_MAX - 1)
+    deliver(simulation, simulation.worker(), records)
+    resume(slow)
+    simulation.settle()
+
+
 def short_redeliveries_of_a_range_that_killed() -> None:
     """10: deaths of a longer range do not count against the one record that comes alone (T13)."""
     simulation = Simulation()
@@ -117,7 +132,7 @@ def short_redeliveries_of_a_range_that_killed() -> None:
     simulation.start(simulation.worker(), records).until(RunCore).kill()
     for _ in range(2):
         simulation.start(simulation.worker(), records[:1]).until(RunCore).kill()
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records[:1])
     simulation.settle()
 
@@ -144,7 +159,7 @@ def a_lost_reply_is_no_death() -> None:
         run = simulation.start(simulation.worker(), records).until(CommitTransaction)
         run.step(fail=OutcomeUnknown("no answer"))
         resume(run)
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records)
     simulation.settle()
 
@@ -159,7 +174,7 @@ def an_attempt_that_raises_is_no_death() -> None:
             run.step()
         run.step(lose_reply=True)
         resume(run)
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     deliver(simulation, simulation.worker(), records)
     simulation.settle()
 
@@ -173,6 +188,7 @@ POISON: Final[tuple[Schedule, ...]] = (
     an_innocent_killed_twice,
     a_store_that_stalls_until_the_process_is_killed,
     slow_workers_that_are_not_dead,
+    a_slow_worker_whose_clock_is_behind,
     short_redeliveries_of_a_range_that_killed,
     a_zombie_during_isolation,
     a_lost_reply_is_no_death,

@@ -9,6 +9,7 @@ from pipeline.core.result import Attempt, CoreResult
 from pipeline.errors import OperatingError
 from pipeline.ledger import protocol
 from pipeline.ledger import restore as restoring
+from pipeline.ledger.isolation import CLOCK_SKEW_MS
 from pipeline.ledger.memory import MemoryLedger, MemoryStore
 from pipeline.ledger.seams import Seen
 from pipeline.ledger.settings import ProtocolSettings, Take
@@ -22,6 +23,8 @@ from pipeline.testing.stream import ManualClock, ScriptedStream
 
 WINDOW_MS = 300_000
 RUN_MS_MAX = 60_000
+OVER_MS = RUN_MS_MAX + CLOCK_SKEW_MS + 1
+"""After so long every process holds a run for over, whatever its clock says."""
 ROUNDS_MAX = 60
 
 

@@ -51,6 +51,10 @@ def masked_before_the_deadlines(patch: Patch) -> None:
     patch.setattr(isolation, "wait_for_the_dead", lambda head, opened, *, now_ms: None)
 
 
+def all_clocks_are_the_same(patch: Patch) -> None:
+    patch.setattr(isolation, "CLOCK_SKEW_MS", 0)
+
+
 def deaths_in_storage_count(patch: Patch) -> None:
     patch.setattr(
         isolation,

@@ -15,6 +15,7 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[], None]], ...] = (
     (guards.masked_without_being_halved, poison.two_that_kill_only_together),
     (guards.two_deaths_are_enough, poison.an_innocent_killed_twice),
     (guards.masked_before_the_deadlines, poison.slow_workers_that_are_not_dead),
+    (guards.all_clocks_are_the_same, poison.a_slow_worker_whose_clock_is_behind),
     (guards.deaths_in_storage_count, poison.a_store_that_stalls_until_the_process_is_killed),
     (guards.no_clean_close, poison.an_attempt_that_raises_is_no_death),
     (guards.the_pace_does_not_recover, poison.a_long_batch_recovers_its_pace),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant, OperatingError, OutcomeUnknown
 from pipeline.ledger import effects
-from pipeline.ledger.isolation import CoreCrashed
+from pipeline.ledger.isolation import CLOCK_SKEW_MS, CoreCrashed
 from pipeline.ledger.steps import Effect
 from pipeline.testing.account import Violation
 from pipeline.testing.run import Run, SimulatedWorker
@@ -74,6 +74,9 @@ class Invocation:
         self.errors: list[Exception] = []
         self.died = False
         self.over = False
+        self._doubted_ms = self._ends_ms + CLOCK_SKEW_MS - 2 * universe.script.conditions.skew_ms
+        if self._doubted_ms < self._ends_ms:
+            universe.at(max(self._doubted_ms, universe.clock.ms), self._doubt)
         process.drawn.clear()
         universe.living.append(self)
         universe.at(universe.clock.ms, self.move)
@@ -132,7 +135,9 @@ class Invocation:
             )
         run.step()
         if run.killed:
-            self._die("dies of what it decodes")
+            self._die_of_poison()
+        if kind is effects.WriteHead:
+            self._doubt()
         if kind is effects.CommitTransaction:
             universe.operators.meddle()
         if kind in LOCAL:
@@ -166,7 +171,7 @@ class Invocation:
                 universe.say("{} {}, then stands still for {} ms", self.name, what, fault.ms)
                 run.step()
                 if run.killed:
-                    self._die("dies of what it decodes")
+                    self._die_of_poison()
                 return fault.ms
         return MOMENT_MS
 
@@ -200,6 +205,11 @@ class Invocation:
         self._universe.say("{} gives up: {}", self.name, run.error)
         self.errors.append(run.error)
         if isinstance(run.error, CoreCrashed) or hasattr(run.error, "__notes__"):
+            self._count_deaths()
+
+    def _doubt(self) -> None:
+        """Count this run as dead if clocks further apart than the protocol bears say so."""
+        if self._universe.clock.ms >= self._doubted_ms:
             self._count_deaths()
 
     def _stop(self, error: BrokenInvariant) -> None:
@@ -249,6 +259,10 @@ class Invocation:
         self.died = True
         self._count_deaths()
         self._finish()
+
+    def _die_of_poison(self) -> None:
+        self._universe.poisonings += 1
+        self._die("dies of what it decodes")
 
     def _end(self) -> None:
         self._universe.functions.release(self._process, self._core)

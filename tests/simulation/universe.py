@@ -54,6 +54,7 @@ class Universe:
         self.living: list[Invocation] = []
         self.under_way = 0
         self.stopped = False
+        self.poisonings = 0
         self._last_sent = False
         self.pair: frozenset[str] = frozenset({"never"})
         self.functions = Functions(self)
@@ -82,6 +83,19 @@ class Universe:
             raise Violation("P5: it never ends")
         if not self.stopped:
             settle(self.simulation)
+            self._count_deaths()
+
+    def _count_deaths(self) -> None:
+        """Check that poison alone kills few processes: about 2 log2 of a batch and 3 each (P6)."""
+        kinds = {happening.kind for happening in self.script.happenings}
+        if self.script.faults or self.script.conditions.pairs or "bad deploy" in kinds:
+            return
+        shards = self.simulation.stream.shards_by_id.values()
+        records = [record for shard in shards for record in shard.produced]
+        poison = sum(record.data == b"kill" for record in records)
+        bound = poison * (2 * len(records).bit_length() + 3)
+        if self.poisonings > bound:
+            raise Violation(f"P6: {self.poisonings} deaths of {poison} records, over {bound}")
 
     def at(self, ms: int, action: Callable[[], None]) -> None:
         """Do something at a time."""

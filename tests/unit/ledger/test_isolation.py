@@ -18,7 +18,7 @@ from pipeline.ledger.isolation import (
 )
 from pipeline.ledger.state import Head, OpenRange, OpenToken, Phase
 
-NOW_MS = 1_000
+NOW_MS = 100_000
 
 
 def record(position: int) -> Record:

@@ -30,7 +30,7 @@ from pipeline.ledger.state import CommitRef
 from pipeline.ledger.steps import run
 from pipeline.testing.core import Killed, ScriptedCore
 from pipeline.testing.run import Run
-from pipeline.testing.simulation import RUN_MS_MAX, Simulation
+from pipeline.testing.simulation import OVER_MS, RUN_MS_MAX, Simulation
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_mask_waits_until_the_core_survived_a_known_good_record(simulation: Si
     for _ in range(8):
         with pytest.raises(Killed):
             simulation.take(simulation.worker(), records)
-        simulation.clock.advance(RUN_MS_MAX + 1)
+        simulation.clock.advance(OVER_MS)
     assert not simulation.ledger.commits
 
     simulation.settings = replace(simulation.settings, known_good=replace(good, data=b"raise"))

@@ -125,8 +125,8 @@ def leave_a_zombie(rig: Rig) -> None:
 def splitting_on_order(order: Path) -> tuple[Change, ...]:
     """Return changes of the function: at the ordered step its process dies and a copy goes on.
 
-    The copy lets go of its pipes and waits until the batch is surely taken by another. Then it does the step and tells how it
-    ended in a file beside the order. An alarm clock ends it in any case.
+    The copy lets go of its pipes and waits until the batch is surely taken by another. Then it does
+    the step and tells how it ended in a file beside the order. An alarm clock ends it in any case.
     """
     function = f"""
 

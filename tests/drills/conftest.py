@@ -1,0 +1,26 @@
+"""Drills on stacks of their own: broken, seen, mended, and every event accounted for."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sluice.drills.drill import Drill
+from sluice.drills.run import run_drill
+from sluice.drills.stacks import Rigs
+
+Drilled = Callable[[Drill], None]
+
+
+@pytest.fixture(scope="module")
+def drilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drilled]:
+    """Run a drill on a stack of this module and hold it to what it promises."""
+    with Rigs(home=tmp_path_factory.mktemp("home")) as rigs:
+
+        def run(drill: Drill) -> None:
+            outcome = run_drill(drill, rigs.of(drill))
+            assert not outcome.trouble, outcome.trouble
+            assert outcome.detected_by == drill.alarm
+            assert outcome.sent == outcome.stored + outcome.quarantined > 0
+            assert outcome.lost == outcome.duplicated == outcome.altered == 0
+
+        yield run

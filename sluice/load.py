@@ -23,6 +23,8 @@ from sluice.stack import Stack
 
 LIVE_SECONDS: Final = 0.25
 DURATION_SECONDS: Final = 30.0
+PLAIN_LANES: Final = 512
+"""A lane has one record under way, for the sake of order: so many fill a request of 500 records."""
 SHAPE_HELP: Final = (
     "The rate over time: steady; ramp, up to it; spike, many times it in the middle for a tenth of "
     "the time; soak, a slow wave about it."
@@ -136,7 +138,7 @@ def _send_and_account(
 
 def settings_of(*, plain: bool, buffer_mb: int | None) -> ProducerSettings:
     """Return a producer's settings as asked for on the command line."""
-    asked: dict[str, int] = {"record_events": 1} if plain else {}
+    asked: dict[str, int] = {"record_events": 1, "lanes": PLAIN_LANES} if plain else {}
     if buffer_mb is not None:
         asked["buffer_bytes_max"] = buffer_mb * 1_048_576
     return ProducerSettings(**asked)

@@ -1,7 +1,6 @@
 """What a stack decides: every setting with its default, limits and meaning, checked before use."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -9,8 +8,8 @@ from typing import Annotated, Final, Literal, Self
 import pulumi
 from pulumi.runtime import config as pulumi_config
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
+from infra import setting_faults
 from infra.alarm_rule import Objectives
 
 SECONDS_PER_HOUR: Final = 3600
@@ -173,6 +172,13 @@ class Settings(BaseModel):
         le=60,
         description="How often the auditor holds the lake against the stream; 0 makes none.",
     )
+    audit_delay_seconds: int = Field(
+        60,
+        ge=0,
+        le=3_600,
+        description="How long after its arrival a record is audited: what is in flight comes to "
+        "rest first.",
+    )
     runbooks_url: str = Field(
         "runbooks", min_length=1, description="Where runbooks are read; alarms link to them."
     )
@@ -266,32 +272,14 @@ def load(project: str) -> Settings:
 
 def parse(values: Mapping[str, object]) -> Settings:
     """Return validated settings. Raises pulumi.RunError that names each wrong key."""
-    unknown = [_unknown(key) for key in values if key not in Settings.model_fields]
+    unknown = [
+        setting_faults.unknown(key, Settings.model_fields)
+        for key in values
+        if key not in Settings.model_fields
+    ]
     if unknown:
         raise pulumi.RunError("; ".join(unknown))
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise pulumi.RunError(_told(error.errors())) from None
-
-
-def _unknown(key: str) -> str:
-    close = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=0.5)
-    meant = f"; did you mean {close[0]}?" if close else f"; known are {_listed()}"
-    return f"there is no setting {key}{meant} (pulumi config rm {key})"
-
-
-def _listed() -> str:
-    return ", ".join(sorted(Settings.model_fields))
-
-
-def _told(errors: Iterable[ErrorDetails]) -> str:
-    return "; ".join(_fault(error) for error in errors)
-
-
-def _fault(error: ErrorDetails) -> str:
-    """Return one fault: a field's own, or the sentence of a rule between fields."""
-    if not error["loc"]:
-        return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
-    name = str(error["loc"][0])
-    return f"{name}: {error['input']!r} is refused: {error['msg']} (pulumi config set {name} ...)"
+        raise pulumi.RunError(setting_faults.told(error.errors())) from None

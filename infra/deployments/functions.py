@@ -58,6 +58,7 @@ class Functions:
                 settings.canary_seconds_max + settings.batch_window_seconds
             ),
             # Nothing reads it where the schedule is switched off.
+            seams.ENV_AUDIT_DELAY_SECONDS: str(settings.audit_delay_seconds),
             seams.ENV_AUDIT_SECONDS: str(max(1, settings.audit_minutes) * SECONDS_PER_MINUTE),
         }
         self._arns = pulumi.Output.all(

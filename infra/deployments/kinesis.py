@@ -33,16 +33,7 @@ class KinesisDeployment:
         """Make all of it; `archive` is the functions' package."""
         self._settings = settings
         self._names = names
-        self._encryption = Encryption(
-            "encryption",
-            EncryptionArgs(
-                alias=names.key_alias,
-                account=names.account,
-                region=names.region,
-                deletion_days=settings.key_deletion_days,
-                retain=settings.retain_data,
-            ),
-        )
+        self._encryption = _encryption(settings, names)
         key_arn = self._encryption.key_arn
         self._stream = KinesisStream(
             "stream",
@@ -201,3 +192,16 @@ class KinesisDeployment:
                 sources=self._sources,
             ),
         )
+
+
+def _encryption(settings: Settings, names: Names) -> Encryption:
+    return Encryption(
+        "encryption",
+        EncryptionArgs(
+            alias=names.key_alias,
+            account=names.account,
+            region=names.region,
+            deletion_days=settings.key_deletion_days,
+            retain=settings.retain_data,
+        ),
+    )

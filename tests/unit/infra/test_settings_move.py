@@ -125,6 +125,10 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
             for rule in ("conservation-broken", "duplicates-found")
         },
     ),
+    "audit_delay_seconds": (
+        "5",
+        _each(f"environment.variables.{names.ENV_AUDIT_DELAY_SECONDS}"),
+    ),
     "runbooks_url": (
         "https://example.com",
         {f"alarms-{rule}.alarmDescription" for rule in (*SINGLE_ALARMS, *COMPOSITES)},

@@ -1,4 +1,4 @@
-"""A ledger that comes back from a backup older than the lake: nothing is taken twice, or not at all."""
+"""A ledger that comes back from a backup older than the lake: nothing is lost or taken twice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from pipeline.errors import OperatingError
 from pipeline.ledger.effects import ReadHead
 from pipeline.ledger.state import Head, RestoredShard
 from pipeline.ledger.steps import Steps, ask
+from sluice.accounting import account
 from sluice.backup import Backup, backup_named, restored_table, take_backup
 from sluice.pause import pause_stack
 from sluice.restore import drop, restore_ledger
@@ -122,3 +123,4 @@ def test_without_the_journal_a_rewound_shard_stops_rather_than_store_twice(
     assert [shard.put_back for shard in done] == [0] * len(done)
     with pytest.raises(OperatingError, match="not drained"):
         rig.verdict(load, seconds_max=STUCK_SECONDS)
+    assert account(rig.stack, load, on_note=lambda _note: None).verdict.validity != "valid"

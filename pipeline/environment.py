@@ -34,7 +34,7 @@ class FunctionSettings(BaseModel):
     window_seconds: int = Field(alias=names.ENV_WINDOW_SECONDS, ge=1)
     run_seconds_max: int = Field(alias=names.ENV_RUN_SECONDS_MAX, ge=1, le=900)
     metrics_namespace: str = Field(alias=names.ENV_METRICS_NAMESPACE, min_length=1)
-    canary_seconds_max: int = Field(default=150, alias=names.ENV_CANARY_SECONDS_MAX, ge=60)
+    canary_seconds_max: int = Field(default=150, alias=names.ENV_CANARY_SECONDS_MAX, ge=1)
     """A canary this young is found in time: two minutes' ones, and half a minute to be taken in."""
     audit_seconds: int = Field(default=300, alias=names.ENV_AUDIT_SECONDS, ge=1)
     """How long a span of arrivals one audit covers: the auditor's own period."""

@@ -29,9 +29,7 @@ STEPS_FILE: Final = "pipeline/ledger/steps.py"
 PERFORM: Final = "                answer = effect.perform(world)\n"
 TOP: Final = "\n\nclass Effect("
 STEP_SECONDS_MAX: Final = 30.0
-ZOMBIE_SECONDS: Final = 5
-"""How long a zombie sleeps: the batch is delivered and taken again meanwhile."""
-ZOMBIE_SECONDS_MAX: Final = 20
+ZOMBIE_SECONDS_MAX: Final = 25
 
 
 def dying_on_order(order: Path) -> tuple[Change, Change]:
@@ -125,13 +123,13 @@ def leave_a_zombie(rig: Rig) -> None:
 def splitting_on_order(order: Path) -> tuple[Change, ...]:
     """Return changes of the function: at the ordered step its process dies and a copy goes on.
 
-    The copy lets go of its pipes and waits until the batch is surely taken by another. Then it does
+    The copy lets go of its pipes and waits until another attempt has fenced the head. Then it does
     the step and tells how it ended in a file beside the order. An alarm clock ends it in any case.
     """
     function = f"""
 
 def _split_if_told(effect: object) -> bool:
-    import contextlib, os, pathlib, signal, stat, time
+    import contextlib, os, pathlib, signal, stat
     order = pathlib.Path({str(order)!r})
     with contextlib.suppress(FileNotFoundError):
         if order.read_text() == type(effect).__name__:
@@ -143,14 +141,15 @@ def _split_if_told(effect: object) -> bool:
                 with contextlib.suppress(OSError):
                     if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
                         os.close(descriptor)
-            time.sleep({ZOMBIE_SECONDS})
             return True
     return False
 
 
 def _as_zombie(effect: object, world: object) -> None:
-    import os, pathlib
-    told = "stored"
+    import os, pathlib, time
+    told, commit = "stored", effect.commit
+    while world.ledger.read_head(commit.shard).fence == commit.token:
+        time.sleep(0.05)
     try:
         effect.perform(world)
     except Exception as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import OperatingError, UserError
-from pipeline.sinks.lake_files import Made, as_parquet, kind_of
+from pipeline.sinks.lake_files import Made, as_parquet, described, kind_of
 from pipeline.sinks.lake_reader import COPY_BYTES, TROUBLE, in_parallel, list_keys
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FORMATS: Final = {
 }
 """Folders that tell a table format whose files hold rows that the table has given up."""
 
-NOT_COPIED: Final = Made(bad_lines=0, names=frozenset())
+NOTHING: Final = Made(bad_lines=0, names=frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,15 +165,24 @@ def _local(
     copy, slim = spill / f"{number:08d}.copy", spill / f"{number:08d}.parquet"
     path = lake.bring(found.name, copy)
     try:
-        if path.stat().st_size != found.size:
-            raise OSError(f"{found.name} had {found.size} bytes, now it has {path.stat().st_size}")
+        _refuse_changed(path, found)
         kind = kind_of(path)
-        if kind is None or (kind == "parquet" and path != copy):
-            return found.name, path if kind else None, NOT_COPIED
+        if kind is None:
+            return found.name, None, NOTHING
+        if kind == "parquet" and path != copy:
+            return found.name, path, described(path)
         return found.name, slim, as_parquet(path, kind, to=slim, fields=fields)
+    except OSError as error:
+        raise OSError(f"{found.name}: {error}") from error
     finally:
         if path == copy:
             copy.unlink()
+
+
+def _refuse_changed(path: Path, found: Found) -> None:
+    size = path.stat().st_size
+    if size != found.size:
+        raise OSError(f"it had {found.size} bytes, now it has {size}")
 
 
 def _is_hidden(name: str) -> bool:

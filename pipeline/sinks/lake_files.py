@@ -26,15 +26,18 @@ COLUMNS_MAX: Final = 2_000
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Return what a file holds by its first bytes, whatever its name: a consumer may give none."""
+    """Return what a file holds by its first bytes, whatever its name: a consumer may give none.
+
+    Raises OSError for a compressed file that is broken: it may be data.
+    """
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet"
     try:
         with opened(path) as lines:
             head = lines.read(HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
-    except (OSError, EOFError):
-        return None
+    except EOFError as error:
+        raise OSError(f"it breaks off: {error}") from error
     return "json" if head.startswith(b"{") else None
 
 
@@ -62,6 +65,14 @@ class Made:
     names: frozenset[str]
 
 
+def described(path: Path) -> Made:
+    """Return what a Parquet file is that is read where it lies. Raises OSError if it is broken."""
+    try:
+        return Made(bad_lines=0, names=frozenset(pq.read_schema(path).names))
+    except pa.ArrowException as error:
+        raise OSError(f"it is broken: {error}") from error
+
+
 def as_parquet(path: Path, kind: Kind, *, to: Path, fields: Sequence[str] | None) -> Made:
     """Write a file's rows to `to`, in their order, with the fields that are asked for, else all.
 
@@ -75,7 +86,7 @@ def as_parquet(path: Path, kind: Kind, *, to: Path, fields: Sequence[str] | None
             return _slim(path, to, fields)
         return _from_json(path, to, fields if fields is not None else _names(path))
     except (pa.ArrowException, EOFError, UnicodeDecodeError) as error:
-        raise OSError(f"a {kind} file is broken: {error}") from error
+        raise OSError(f"it is broken: {error}") from error
 
 
 def _slim(path: Path, to: Path, fields: Sequence[str] | None) -> Made:

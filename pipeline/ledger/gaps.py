@@ -127,7 +127,7 @@ def recover(
 ) -> Steps[tuple[tuple[Record, ...], tuple[LostRange, ...]]]:
     """Return what expired between the head and a position: from the on-failure objects, else lost.
 
-    Of a shard without a commit nobody knows where it began, except that an attempt opened a range.
+    Of a shard without a commit nobody knows where it began: its first range or discard says so.
     """
     now_ms = yield from ask(Now())
     proven = is_proven(head, probe, now_ms=now_ms, settings=settings)
@@ -143,10 +143,18 @@ def recover(
         for record in batch
         if (after is None or record.position > after) and record.position < before
     }
-    if after is None and head.open_range is not None:
-        after = Position(head.open_range.last - 1)
+    if after is None:
+        after = before_what_is_known(head, batches)
     lost = () if after is None else holes(batches, after=after, before=before)
     return tuple(records[position] for position in sorted(records)), lost
+
+
+def before_what_is_known(head: Head, batches: Sequence[tuple[Record, ...]]) -> Position | None:
+    """Return the position before the first that anybody saw of a shard without a commit."""
+    known = [batch[0].position for batch in batches if batch]
+    if head.open_range is not None:
+        known.append(head.open_range.last)
+    return Position(min(known) - 1) if known else None
 
 
 def holes(

@@ -60,19 +60,25 @@ def expected(
     the tail of a shard that ended or left the stream is told, not recorded.
     """
     account = simulation.account
-    rows = [*simulation.stored(), *simulation.quarantined()]
-    decoded = {position for name, position, _ in rows if name not in {"lost", "masked"}}
     fates: dict[str, Fates] = defaultdict(lambda: Fates(simulation.settings.window_ms))
-    shards = simulation.stream.shards_by_id.values()
-    told = {r.position for shard in shards if shard.closed for r in shard.produced}
-    produced = [record for shard in shards for record in shard.produced]
+    produced: list[Record] = []
+    for shard, held in simulation.stream.shards_by_id.items():
+        commits = [
+            (c.first, c.last) for c in simulation.ledger.commits.values() if c.shard == shard
+        ]
+        for record in held.produced:
+            position = record.position
+            if position in account.unknowable:
+                recorded = any(first <= position <= last for _, first, last in lost)
+                taken = any(first <= position <= last for first, last in commits)
+                silent = not (recorded or taken or held.closed)
+                if silent and position in account.may_be_lost:
+                    raise Violation(f"I7: {position} expired, and is recorded nowhere")
+                if recorded or not taken:
+                    continue
+            if position not in masked:
+                produced.append(record)
     for record in sorted(produced, key=lambda record: record.position):
-        position = record.position
-        if position in masked or (position in account.unknowable and position not in decoded):
-            recorded = position in told or any(first <= position <= last for _, first, last in lost)
-            if position in account.may_be_lost and not recorded:
-                raise Violation(f"I7: {position} expired, and is recorded nowhere")
-            continue
         for word in record.data.decode().split():
             fates[word.removeprefix("bad:").partition("@")[0]].put(record)
     return fates

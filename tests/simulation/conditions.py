@@ -16,9 +16,10 @@ SHORT_RETENTION_MS = 15 * 60_000
 class Conditions:
     """What holds for a whole run.
 
-    `fault_rate` is the chance of a fault at an effect, `mapping_rate` at a move of the mapping and
-    `producer_rate` at a put. The stream keeps records for `kept_ms`, of which the protocol is told
-    `retention_ms`. `chances` says how probable each happening is, `bias` each fault.
+    `fault_rate` is the chance of a fault at an effect, `core_rate` in the core if that is another,
+    `mapping_rate` at a move of the mapping and `producer_rate` at a put. The stream keeps records
+    for `kept_ms`, of which the protocol is told `retention_ms`. `chances` says how probable each
+    happening is, `bias` each fault.
     """
 
     situation: str
@@ -43,6 +44,7 @@ class Conditions:
     poison: int = 0
     pairs: bool = False
     fault_rate: float = 0.02
+    core_rate: float | None = None
     mapping_rate: float = 0.05
     producer_rate: float = 0.1
     bias: Mapping[str, float] = field(default_factory=dict)
@@ -116,6 +118,20 @@ def killers(chance: Random) -> Conditions:
         fault_rate=chance.choice((0.1, 0.2)),
         bias={"kill": 6.0, "error": 4.0, "lost": 3.0, "stall": 1.0},
         chances=COMMON,
+    )
+
+
+def suspects(chance: Random) -> Conditions:
+    """One record at a time: in the core processes die or stand still, and answers are lost."""
+    return Conditions(
+        situation="suspects",
+        records=chance.choice((1, 1, 2)),
+        batch_size=1,
+        core_rate=chance.choice((0.5, 0.8)),
+        skew_ms=1_000,
+        mapping_rate=0.6,
+        bias={"kill": 2.0, "stall": 2.0, "lost_answer": 6.0},
+        chances={"restart": 1.5, "copy": 0.3},
     )
 
 
@@ -198,6 +214,7 @@ SITUATIONS = (
     resharding,
     poison,
     killers,
+    suspects,
     discards,
     restores,
     deploys,
@@ -212,6 +229,6 @@ def draw(chance: Random, situation: str | None = None) -> Conditions:
     drawn = chance.choice(named)(chance)
     return replace(
         drawn,
-        skew_ms=chance.choice((0, 0, 1_000, 20_000)),
+        skew_ms=drawn.skew_ms or chance.choice((0, 0, 1_000, 20_000)),
         batch_window_seconds=chance.choice((0.0, 0.0, 1.0, 5.0)),
     )

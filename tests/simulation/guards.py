@@ -17,7 +17,7 @@ from tests.simulation.shrink import violation_of
 
 Patch = pytest.MonkeyPatch
 PINS_FILE = Path(__file__).parent / "pins.json"
-SEEDS_MAX = 400
+SEEDS_MAX = 1_200
 
 
 def of_module(module: ModuleType) -> dict[str, Callable[[Patch], None]]:

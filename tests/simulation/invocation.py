@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.records import ShardId
 from pipeline.errors import BrokenInvariant, OperatingError, OutcomeUnknown
 from pipeline.ledger import effects
-from pipeline.ledger.isolation import CLOCK_SKEW_MS, CoreCrashed
+from pipeline.ledger.isolation import CLOCK_SKEW_MS, CoreCrashed, TooManyMasks
 from pipeline.ledger.steps import Effect
 from pipeline.testing.account import Violation
 from pipeline.testing.run import Run, SimulatedWorker
@@ -122,7 +122,10 @@ class Invocation:
             return MOMENT_MS
         moment = (self._lane, self._number, self._steps)
         self._steps += 1
-        rate = universe.script.conditions.fault_rate
+        conditions = universe.script.conditions
+        rate = conditions.fault_rate
+        if kind is effects.RunCore and conditions.core_rate is not None:
+            rate = conditions.core_rate
         fault = universe.script.fault(moment, faults_of(kind), rate=rate)
         if fault is not None:
             universe.effects_seen[kind.__name__, fault.kind] += 1
@@ -203,6 +206,7 @@ class Invocation:
         if isinstance(run.error, BrokenInvariant):
             self._stop(run.error)
         self._universe.say("{} gives up: {}", self.name, run.error)
+        self._universe.too_many_masks |= isinstance(run.error, TooManyMasks)
         self.errors.append(run.error)
         if isinstance(run.error, CoreCrashed) or hasattr(run.error, "__notes__"):
             self._count_deaths()

@@ -12,6 +12,8 @@ KINDS = (
 )
 IDS_MAX = 14
 FRESH = 0.7
+MANY = 3
+"""More poison than that comes one after another: then a shard must stop (P6)."""
 
 
 def script_of(seed: int, *, situation: str | None = None) -> Script:
@@ -32,8 +34,13 @@ def happenings(conditions: Conditions, chance: Random) -> tuple[Happening, ...]:
         text = record(conditions, fresh, chance)
         drawn.append(Happening(at_ms=at_ms, kind="put", text=text))
     end_ms = max(at_ms, conditions.spread_ms)
+    together_ms = chance.randrange(1 + at_ms)
     drawn.extend(
-        Happening(at_ms=chance.randrange(1 + at_ms), kind="put", text=text)
+        Happening(
+            at_ms=together_ms if conditions.poison > MANY else chance.randrange(1 + at_ms),
+            kind="put",
+            text=text,
+        )
         for text in poisoned(conditions, chance)
     )
     for kind in KINDS:

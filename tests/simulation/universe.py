@@ -9,7 +9,7 @@ from itertools import count, pairwise
 from typing import Any
 
 from pipeline.core.records import Position, Record, ShardId
-from pipeline.testing.account import MASKS_IN_A_ROW_MAX, Violation
+from pipeline.testing.account import Violation
 from pipeline.testing.core import ScriptedCore, ScriptedSeen
 from pipeline.testing.settlement import settle
 from pipeline.testing.simulation import Simulation
@@ -54,6 +54,7 @@ class Universe:
         self.living: list[Invocation] = []
         self.under_way = 0
         self.stopped = False
+        self.too_many_masks = False
         self.poisonings = 0
         self._last_sent = False
         self.pair: frozenset[str] = frozenset({"never"})
@@ -186,9 +187,8 @@ class Universe:
         """Return whether all is drained and nobody is at work, or a shard stopped by design."""
         if self.living or self.under_way or self.producer.waiting or self.operators.busy:
             return False
-        heads = self.simulation.ledger.heads.values()
-        self.stopped = any(head.masks_in_a_row >= MASKS_IN_A_ROW_MAX for head in heads)
-        if self.stopped:
+        if self.too_many_masks:
+            self.stopped = True
             return True
         if not self.simulation.account.is_drained(self.simulation):
             return False

@@ -47,15 +47,19 @@ def known_ids(stack: Stack) -> frozenset[str]:
     return frozenset(found)
 
 
-def missing_of(data: bytes, known: frozenset[str]) -> tuple[bytes, int]:
+def missing_of(data: bytes, known: set[str]) -> tuple[bytes, int]:
     """Return the lines of a record whose id is not known, compressed, and how many there are.
 
-    A line without a readable id is in quarantine, as it is: it is left out.
+    Their ids are known from then on: the stream may hold copies, of an earlier backfill too, and
+    these may come further apart than the window reaches (T24). A line without a readable id is in
+    quarantine, as it is: it is left out.
     """
-    lines = [line for body in payloads_of(data) for line in body.split(b"\n") if line.strip()]
-    left = [
-        line for line in lines if (ids := readable_ids(line, ID_FIELDS)) and known.isdisjoint(ids)
-    ]
+    left: list[bytes] = []
+    for line in (line for body in payloads_of(data) for line in body.split(b"\n")):
+        ids = readable_ids(line, ID_FIELDS)
+        if ids and known.isdisjoint(ids):
+            left.append(line)
+            known.update(ids)
     return (compress(b"\n".join(left)) if left else b""), len(left)
 
 
@@ -97,7 +101,7 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
 def _send(stack: Stack, claim: Claim, *, since_ms: int, until_ms: int) -> Counter[str]:
     """Send what is missing, shard by shard. Raises OperatingError once the claim is over (T24)."""
     environment = stack.environment
-    known = known_ids(stack)
+    known = set(known_ids(stack))
     fates: Counter[str] = Counter()
     for shard in worker_for(environment).source.shards():
         records = read_between(

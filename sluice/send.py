@@ -43,8 +43,18 @@ def address(line: bytes) -> tuple[str, str]:
 
 
 def only_missing(lines: list[bytes], known: frozenset[str]) -> list[bytes]:
-    """Return the lines whose event is not known; one without a readable id is not known either."""
-    return [line for line in lines if known.isdisjoint(readable_ids(line, ID_FIELDS))]
+    """Return the lines whose event is not known, of several with one id the first.
+
+    A line without a readable id is not known either: quarantine tells what is wrong with it.
+    """
+    seen = set(known)
+    left: list[bytes] = []
+    for line in lines:
+        ids = readable_ids(line, ID_FIELDS)
+        if seen.isdisjoint(ids):
+            left.append(line)
+            seen.update(ids)
+    return left
 
 
 def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:

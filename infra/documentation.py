@@ -1,4 +1,4 @@
-"""Writes docs/settings.md, docs/alarms.md and docs/metrics.md from what they describe.
+"""Writes the generated pages of docs/ from what they describe: settings, alarms, metrics, cost.
 
 python -m infra.documentation
 """
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from infra.alarm_rule import DIMENSIONS, SAID, Rule, Series
 from infra.alarm_rules import rules
 from infra.composites import Composite, composites
+from infra.costs.page import cost_page
 from infra.metrics_page import metrics_page
 from infra.settings import LOG_DAYS, Settings
 
@@ -78,6 +79,11 @@ def alarms_page() -> str:
 def catalogue_page() -> str:
     """Return docs/metrics.md: every metric of ours, what it says, and the alarms that watch it."""
     return f"{GENERATED}\n\n{metrics_page(rules(DOCUMENTED.objectives))}"
+
+
+def generated_cost_page() -> str:
+    """Return docs/cost.md: what a stack costs, by which formulas, figures and prices."""
+    return f"{GENERATED}\n\n{cost_page()}"
 
 
 def alarm_ids() -> frozenset[str]:
@@ -168,6 +174,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "settings.md": settings_page,
     "alarms.md": alarms_page,
     "metrics.md": catalogue_page,
+    "cost.md": generated_cost_page,
 }
 
 

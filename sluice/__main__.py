@@ -12,6 +12,7 @@ from sluice import (
     alarms,
     backfill,
     backup,
+    cost,
     demo,
     deploy,
     down,
@@ -63,6 +64,7 @@ VERBS = (
     restore.restore,
     key.key,
     package.package,
+    cost.cost,
     drill.drill,
     down.down,
 )

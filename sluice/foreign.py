@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 import duckdb
@@ -155,12 +155,14 @@ def _read(
     # What came later is read too, unless a range is asked for: it may be in the lake already.
     is_range = foreign.since_ms is not None and foreign.until_ms is not None
     past_ms = foreign.until_ms if is_range and foreign.until_ms is not None else NEVER_MS
-    total, lock = Seen(), Lock()
+    total, lock, ended = Seen(), Lock(), Event()
 
     def read(numbered: tuple[int, ShardId]) -> None:
         number, shard = numbered
         with StreamRows(spill / f"stream-{number:06d}.parquet", shard, wanted) as rows:
             for record in stream.records(shard, since_ms=foreign.since_ms, past_ms=past_ms):
+                if ended.is_set():
+                    return
                 rows.add(record)
                 if rows.seen.records % 1_000 == 0:
                     on_note(f"{rows.seen.events:,} events of {shard}")
@@ -169,7 +171,10 @@ def _read(
             on_note(f"{total.events:,} events of the stream")
 
     with ThreadPoolExecutor(SHARDS_AT_ONCE) as pool:
-        tuple(pool.map(read, enumerate(facts.shards)))
+        try:
+            tuple(pool.map(read, enumerate(facts.shards)))
+        finally:
+            ended.set()  # after trouble or Ctrl-C the other shards are not read to their tips
     if total.without_id and total.unreadable == total.events:
         there = ", ".join(sorted(total.names)[:40])
         raise UserError(

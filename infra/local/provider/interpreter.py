@@ -161,6 +161,7 @@ class Provider:
             "out": made.outputs,
             "id": made.id,
             "region": self._region,
+            "changed": dict.fromkeys(changed, True),
             "removed": {"tags": _removed(old.get("tags"), new.get("tags"))},
         }
         try:

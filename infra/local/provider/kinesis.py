@@ -24,8 +24,9 @@ STREAM: Final = ResourceType(
     # A consumer registered by somebody else does not keep the embedded stream alive.
     ignored=("enforceConsumerDeletion",),
     updates=(
+        # One update: a stream on demand has no shard count of ours any more.
         Update(
-            properties=("streamModeDetails",),
+            properties=("streamModeDetails", "shardCount"),
             calls=(
                 Call(
                     operation="update_stream_mode",
@@ -33,13 +34,9 @@ STREAM: Final = ResourceType(
                         "StreamARN": "$out.arn",
                         "StreamModeDetails": {"StreamMode": "$streamModeDetails.streamMode"},
                     },
+                    needs=("$changed.streamModeDetails",),
                     wait=_ACTIVE,
                 ),
-            ),
-        ),
-        Update(
-            properties=("shardCount",),
-            calls=(
                 Call(
                     operation="update_shard_count",
                     parameters={
@@ -47,7 +44,7 @@ STREAM: Final = ResourceType(
                         "TargetShardCount": "$shardCount",
                         "ScalingType": "UNIFORM_SCALING",
                     },
-                    needs=("$shardCount",),
+                    needs=("$changed.shardCount", "$shardCount"),
                     wait=_ACTIVE,
                 ),
             ),

@@ -1,9 +1,9 @@
 """Templates: how a parameter or an output is made from a resource's properties, written as data.
 
 A template is a value whose strings that begin with `$` are references into a scope: `$name` is an
-input property, `$old.x` the same before an update, `$out.x` an output, `$id` the physical id, and
-`$read.x` (or whatever a call's `into` says) a response. What a reference does not find is left out,
-and so is a structure of which nothing is left.
+input property, `$old.x` the same before an update, `$changed.x` whether it differs, `$out.x` an
+output, `$id` the physical id, and `$read.x` (or whatever a call's `into` says) a response. What a
+reference does not find is left out, and so is a structure of which nothing is left.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """S3, DynamoDB, their key and the disk: slow, throttling, failing, shut, heard too late, full."""
 
 import resource
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -69,9 +70,15 @@ def fill_disk(rig: Rig) -> None:
     """Let no byte more be written where the emulator keeps functions, logs and checkpoints."""
     for pid in (rig.aws.emulator_pid, rig.aws.mapping_pid):
         limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        rig.undo.append(partial(resource.prlimit, pid, resource.RLIMIT_FSIZE, limits))
+        rig.undo.append(partial(_let_write, pid, limits))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, limits[1]))
     rig.kill_workers()
+
+
+def _let_write(pid: int, limits: tuple[int, int]) -> None:
+    """Take a limit off a process, unless it ended of it: its successor has none."""
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 STORES: Final = (

@@ -72,7 +72,8 @@ def test_every_path_that_is_named_exists(path: Path) -> None:
 @by_name
 def test_every_module_that_is_run_exists(path: Path) -> None:
     modules = re.findall(r"python -m ([\w.]+)", path.read_text(encoding="utf-8"))
-    files = [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    paths = [ROOT / module.replace(".", "/") for module in modules]
+    files = [p / "__main__.py" if p.is_dir() else p.with_name(f"{p.name}.py") for p in paths]
     assert [file.relative_to(ROOT).as_posix() for file in files if not file.exists()] == []
 
 

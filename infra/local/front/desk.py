@@ -11,7 +11,7 @@ from infra.local.front.answers import Refusal
 from infra.local.front.calls import CONTROL_PATH, Call
 from infra.local.front.exchange import Exchange
 from infra.local.front.faults import Fault, Faults
-from infra.local.front.kinesis import Kinesis, stream_name
+from infra.local.front.kinesis import Kinesis, parsed, stream_name
 from infra.local.front.streams import Emulator, Streams
 from infra.local.front.tally import Tally
 from pipeline.errors import UserError
@@ -115,10 +115,9 @@ def name_in(call: Call, body: bytes) -> str:
     """Return the stream, table or function that a call is about, "" if it does not say."""
     if call.service == "lambda":
         return call.resource
-    try:
-        request = json.loads(body)
-    except ValueError:
+    if call.service not in ("kinesis", "dynamodb"):
         return ""
+    request = parsed(body)
     if call.service == "kinesis":
         return stream_name(request)
     actions = [request, *(a for item in request.get("TransactItems", ()) for a in item.values())]

@@ -1,7 +1,7 @@
 """Kinesis' limits on single records of PutRecords, on reads of a shard and on the control plane.
 
-Where IAM is enforced, a request that is over its limit in part is refused by the emulator: what is
-left of it no longer bears its sender's signature.
+Where IAM is enforced, a request of an IAM user or role that is over its limit in part is refused by
+the emulator: what is left of it no longer bears its sender's signature.
 """
 
 import hashlib
@@ -111,7 +111,7 @@ class Kinesis:
                 self._streams.forget()
 
     async def _put(self, exchange: Exchange) -> None:
-        request = _parsed(await exchange.body())
+        request = parsed(await exchange.body())
         try:
             puts = [put_of(record) for record in request.get("Records", [request])]
         except (AttributeError, TypeError, ValueError):
@@ -140,7 +140,7 @@ class Kinesis:
         return writes.refused(puts, time.monotonic())
 
     async def _get_records(self, exchange: Exchange) -> None:
-        request = _parsed(await exchange.body())
+        request = parsed(await exchange.body())
         try:
             arn, shard_id, *_ = shards.read_iterator(request["ShardIterator"])
         except (KeyError, TypeError, ValueError):
@@ -154,12 +154,12 @@ class Kinesis:
             await _refuse(exchange, THROTTLED, _sentence(name, shard_id))
             return
         answer, content = await exchange.ask()
-        read = _parsed(content).get("Records", ())
+        read = parsed(content).get("Records", ())
         reads.was_read(sum(put_of(record).size_bytes for record in read))
         await exchange.answer(answer.with_length(len(content)), content)
 
 
-def _parsed(body: bytes) -> Request:
+def parsed(body: bytes) -> Request:
     """Return a request; an empty one for what is none, which is the emulator's to answer."""
     try:
         request = json.loads(body)

@@ -9,7 +9,7 @@ from infra.local.front.exchange import ANSWER_SECONDS_MAX, Exchange, Link
 from infra.local.front.wire import NotHttp, read_head
 
 Handle = Callable[[Exchange], Awaitable[None]]
-_BROKEN = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, NotHttp, OSError)
+_BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, NotHttp)
 """What ends a connection and nothing else: either side went away, or does not speak HTTP."""
 _log = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ class Proxy:
                     break
         except _BROKEN as error:
             _log.info("connection ended: %r", error)
+        except Exception:
+            # A defect of the front: this client is hung up on, the others go on.
+            _log.exception("a request could not be handled")
         finally:
             link.close()
             writer.close()

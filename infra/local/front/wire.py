@@ -28,9 +28,9 @@ class Head:
 
     @cached_property
     def length(self) -> int | None:
-        """Return the body's length if the head says it."""
+        """Return the body's length if the head says it. Raises NotHttp for what is none."""
         stated = self.fields.get(b"content-length")
-        return None if stated is None else int(stated)
+        return None if stated is None else _number(stated, 10)
 
     @property
     def chunked(self) -> bool:
@@ -129,7 +129,7 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, by
     size = -1
     while size:
         line = await reader.readuntil(b"\r\n")
-        size = int(line.partition(b";")[0], 16)
+        size = _number(line.partition(b";")[0].strip(), 16)
         if size:
             body = await reader.readexactly(size + 2)
             yield body[:-2], line + body
@@ -137,3 +137,12 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, by
     while (more := await reader.readuntil(b"\r\n")) != b"\r\n":
         trailer += more
     yield b"", trailer + more
+
+
+def _number(text: bytes, base: int) -> int:
+    if not text.isalnum():
+        raise NotHttp(f"not a length: {text[:80]!r}")
+    try:
+        return int(text, base)
+    except ValueError as error:
+        raise NotHttp(f"not a length: {text[:80]!r}") from error

@@ -28,7 +28,10 @@ def nothing_on(front: Front) -> Iterator[None]:
 
 
 def test_nobody_but_this_machine_reaches_the_front(lab: Any) -> None:
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = Path("/proc/net/tcp")
+    if not listening.exists():
+        pytest.skip("needs /proc to see who listens where")
+    rows = [line.split() for line in listening.read_text().splitlines()[1:]]
     opened = [str(fd.readlink()) for fd in Path(f"/proc/{lab.aws.front_pid}/fd").iterdir()]
     mine = [row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in opened]
     assert [row[1].partition(":")[0] for row in mine] == ["0100007F"]

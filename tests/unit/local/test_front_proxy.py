@@ -242,7 +242,29 @@ def test_after_an_answer_in_the_emulators_place_the_connection_goes_on() -> None
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\r\n\r\n", b"x" * 300_000 + b"\r\n\r\n"])
+def test_a_defect_of_the_front_hangs_up_on_one_client_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(exchange: Exchange) -> None:
+        raise LookupError("a defect")
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        return await reader.read()
+
+    assert between(answering(OK, []), client, broken) == b""
+    assert "a request could not be handled" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\r\n\r\n",
+        b"x" * 300_000 + b"\r\n\r\n",
+        b"PUT / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+    ],
+)
 def test_what_is_not_http_is_hung_up_on(garbage: bytes) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(garbage)

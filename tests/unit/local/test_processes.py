@@ -111,3 +111,15 @@ def test_ps_tells_the_same_where_there_is_no_proc(start: Start) -> None:
     assert by_ps[child.pid].parent == os.getpid()
     assert not by_ps[child.pid].zombie
     assert "time.sleep(600)" in by_ps[child.pid].command
+
+
+def test_memory_is_that_of_a_process_alone_and_of_live_ones_only() -> None:
+    held = bytearray(os.urandom(1)) * (64 * 1024 * 1024)
+    found = processes.memory_bytes([os.getpid(), 2**22])
+    assert found.keys() == {os.getpid()}
+    assert len(held) < found[os.getpid()] < 64 * 1024**3
+
+
+def test_where_there_is_no_proc_ps_tells_the_memory() -> None:
+    assert processes._memory_by_ps([os.getpid()])[os.getpid()] > 1024 * 1024
+    assert processes._memory_by_ps([]) == {}

@@ -57,16 +57,21 @@ def take_backup(stack: Stack) -> Backup:
 
 
 def backups_of(stack: Stack) -> list[Backup]:
-    """Return the ledger's backups, the oldest first. Raises OperatingError."""
+    """Return the ledger's backups, the oldest first. Raises OperatingError.
+
+    Among them is the one that DynamoDB itself takes of a table that is deleted; those of the AWS
+    Backup service are not, for only that service restores them.
+    """
     client, table = stack.environment.dynamodb, stack.environment.settings.ledger_table
     try:
-        pages = client.get_paginator("list_backups").paginate(TableName=table)
+        pages = client.get_paginator("list_backups").paginate(TableName=table, BackupType="ALL")
         found = [
             Backup(
                 name=each["BackupName"], arn=each["BackupArn"], taken=each["BackupCreationDateTime"]
             )
             for page in pages
             for each in page["BackupSummaries"]
+            if each["BackupType"] != "AWS_BACKUP"
         ]
     except (BotoCoreError, ClientError) as error:
         raise OperatingError(f"cannot list the backups of {table}: {error}") from error

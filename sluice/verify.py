@@ -1,8 +1,8 @@
 """Account for every event: of a load against lake and quarantine, or of anybody's stream and lake.
 
 With --stream the stream itself is the history, plain, aggregated or compressed JSON, and the lake
-any Parquet or JSON lines: neither need be Sluice's. The stream is read whole, beside its consumers, at two of the five reads a second that
-AWS allows on a shard. For example:
+any Parquet or JSON lines: neither need be Sluice's. The stream is read whole, beside its consumers,
+at two of the five reads a second that AWS allows on a shard. For example:
 
     sluice verify --stream orders --lake s3://bucket/orders/ --id order_id --checksum amount,status
 """

@@ -5,7 +5,7 @@ from typing import Final
 from infra.local.ageing import AGE_TAG
 from sluice.drills.deploys import DEFECT
 from sluice.drills.drill import Drill
-from sluice.drills.rig import Rig
+from sluice.drills.rig import RATE, Rig
 from sluice.drills.waiting import until
 
 AGE_SECONDS: Final = 13 * 3_600
@@ -19,8 +19,9 @@ def run_out_of_retention(rig: Rig) -> None:
     The producer's clock goes back as far, so that the events are as old as their records.
     """
     traffic = rig.traffic
-    traffic.clock_ms = -AGE_SECONDS * 1_000
+    traffic.rate, traffic.clock_ms = 0.0, -AGE_SECONDS * 1_000
     rig.drain()
+    traffic.rate = RATE
     rig.undo.append(rig.deploy)
     rig.deploy(DEFECT)
     before = traffic.acknowledged

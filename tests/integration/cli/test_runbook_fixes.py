@@ -40,6 +40,8 @@ FIXES = (
     ("replay", "What arrived lately"),
     ("replay", "One reason"),
     ("replay", "All of it"),
+    ("restore-the-ledger", "By the journal alone"),
+    ("restore-the-ledger", "To a moment"),
     ("backfill-a-time-range", "From the stream"),
     ("backfill-a-time-range", "From a file"),
     ("records-lost", "Send the events again"),
@@ -49,12 +51,6 @@ FIXES = (
     ("teardown", "Destroy everything"),
 )
 """Run in this order on one stack, which the last takes down."""
-
-NOT_YET = {
-    ("restore-the-ledger", "To a moment"),
-    ("restore-the-ledger", "By the journal alone"),
-}
-"""What nothing runs: this list may only shrink."""
 
 VERB_WORDS = {"shards": 2}
 
@@ -90,7 +86,7 @@ def test_every_fix_is_run_by_a_drill_or_here() -> None:
     named = {(drill.runbook_id, drill.cause) for drill in DRILLS if drill.cause} | set(FIXES)
     ran = {step for key in named for step in shapes.get(key, ())}
     assert {key for key in FIXES if key not in shapes} == set()
-    assert {key for key, steps in shapes.items() if not steps <= ran} == NOT_YET
+    assert {key for key, steps in shapes.items() if not steps <= ran} == set()
 
 
 def test_every_setting_that_a_runbook_deploys_is_accepted() -> None:
@@ -158,6 +154,13 @@ class Shop:
         largest = max(found, key=lambda listed: listed["Size"])
         s3.delete_object(Bucket=bucket, Key=largest["Key"])
 
+    def shorten_runs(self) -> None:
+        """Have commands believe that a run lasts two seconds at most: nothing is to be done."""
+        path = self.home / STACK / "outputs.json"
+        outputs = json.loads(path.read_text())
+        outputs["settings"]["run_seconds_max"] = 2
+        path.write_text(json.dumps(outputs))
+
     def check_all_is_there(self) -> None:
         """Account for every event of the load and of the file."""
         self.call("drain")
@@ -172,6 +175,7 @@ def shop(home: Path, cli: Cli, checkout: Path, events: Path) -> Shop:
         "SLUICE_HOME": str(home),
         "SLUICE_STACK": STACK,
         "SLUICE_VERSION": "1",
+        "SLUICE_AT": "5s",
         "SLUICE_SINCE": "1h",
         "SLUICE_UNTIL": "2s",
         "SLUICE_EVENTS": str(events),
@@ -192,6 +196,7 @@ def test_every_fix_runs_and_every_event_is_accounted_for(shop: Shop, tmp_path: P
     before: dict[tuple[str, str], Callable[[], object]] = {
         ("roll-back", "To the code before"): lambda: shop.call("deploy", f"package_file={package}"),
         ("deploy", "Another revision"): lambda: shop.call("deploy", "package_file="),
+        ("restore-the-ledger", "By the journal alone"): shop.shorten_runs,
         ("backfill-a-time-range", "From the stream"): shop.delete_a_file_of_the_lake,
         ("conservation-broken", "Rows are gone from the lake"): shop.delete_a_file_of_the_lake,
         ("teardown", "Keep the data"): shop.check_all_is_there,

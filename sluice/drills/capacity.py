@@ -11,9 +11,10 @@ from sluice.drills.waiting import until
 
 HOT_RATE: Final = 1_500.0
 """More records a second than one shard takes, and less than two do (Kinesis quotas)."""
-LANES: Final = 16
+LANES: Final = 256
 HOT_LANES: Final = tuple(address_of(lane, LANES).partition_key for lane in range(LANES // 2))
-"""Keys that all fall into the first half of the hash keys, spread over it."""
+"""Keys that all fall into the first half of the hash keys, spread over it. They are many, because a
+lane has one record under way at a time."""
 ONE_BY_ONE: Final = ProducerSettings(lanes=LANES, record_events=1)
 RESHARD_SECONDS_MAX: Final = 30.0
 

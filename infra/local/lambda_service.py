@@ -2,8 +2,9 @@
 
 What ministack 1.5.33 does instead (its `services/lambda_svc.py`, `core/lambda_runtime.py`): its
 own poller reads Kinesis mappings by rules that are not AWS's (facts.md, 1), a mapping loses the
-starting time stamp and defaults to 10 records, and a handler's exception ends the worker, so that
-no retry ever meets a warm one. `install` puts each replacement where ministack looks its own up.
+starting time stamp and defaults to 10 records, reserved concurrency binds only those who name no
+version or alias, and a handler's exception ends the worker, so that no retry ever meets a warm one.
+`install` puts each replacement where ministack looks its own up.
 """
 # ruff: noqa: SLF001 - replacing private functions of the pinned version is this module's purpose
 
@@ -31,6 +32,7 @@ UNSUPPORTED: dict[str, Any] = {"TumblingWindowInSeconds": 0, "ParallelizationFac
 
 _create_esm = lambda_svc._create_esm
 _update_esm = lambda_svc._update_esm
+_reserved_concurrency = lambda_svc._reserved_concurrency
 _worker_invoke = lambda_runtime.Worker.invoke
 _worker_script = lambda_runtime._PYTHON_WORKER_SCRIPT
 
@@ -87,11 +89,22 @@ def invoke(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
     return response
 
 
+def reserved_concurrency(function: Request, config: Request) -> int | None:
+    """Return how many runs at once a function may have, whichever version or alias is invoked.
+
+    ministack looks at the version's own record, which has none.
+    """
+    own = lambda_svc._functions.get(config.get("FunctionName"), function)
+    reserved: int | None = _reserved_concurrency(own, config)
+    return reserved
+
+
 def install() -> None:
     """Put every replacement where ministack looks its own up."""
     lambda_svc._create_esm = create_mapping
     lambda_svc._update_esm = update_mapping
     lambda_svc._poll_kinesis = poll_kinesis
+    lambda_svc._reserved_concurrency = reserved_concurrency
     lambda_runtime.Worker.invoke = invoke
     lambda_runtime._PYTHON_WORKER_SCRIPT = worker_script(_worker_script)
 

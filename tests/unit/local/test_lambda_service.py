@@ -137,3 +137,15 @@ def test_a_worker_outlives_an_exception_of_its_handler(
     response = lambda_service.invoke(None)
     assert (response["status"], response["error"]) == ("error", "division by zero")
     assert "ZeroDivisionError" in response["trace"]
+
+
+@aws_rule(
+    page="Lambda developer guide, Configuring reserved concurrency for a function",
+    says="reserved concurrency is of all versions together; 0 refuses every run of any of them",
+    alone="a version or an alias is not bound",
+)
+@pytest.mark.parametrize("reserved", [0, 1, None])
+def test_reserved_concurrency_binds_every_version(reserved: int | None) -> None:
+    lambda_svc._functions["f"]["concurrency"] = reserved
+    version = {"config": {"FunctionName": "f", "Version": "1"}}
+    assert lambda_service.reserved_concurrency(version, version["config"]) == reserved

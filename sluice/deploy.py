@@ -5,10 +5,11 @@ from pathlib import Path
 import rich_click as click
 
 from infra.local import deploy as local
-from sluice import pulumi_cli
+from sluice import functions, pulumi_cli
 from sluice import stack as stacks
 from sluice.console import result, say
 from sluice.options import stack_option
+from sluice.stack import Stack
 from sluice.up import bring_up, merged, remember, remembered
 
 
@@ -18,16 +19,28 @@ def deploy_stack(home: Path, name: str, pairs: tuple[str, ...] = ()) -> None:
     Raises UserError for a wrong setting, with nothing changed, and OperatingError when Pulumi
     fails: the settings are then written, and the same command goes on.
     """
-    stacks.find(home, name)  # one that is not there, or not running, is not made here
+    stack = stacks.find(home, name)  # one that is not there, or not running, is not made here
     if stacks.is_local(home, name):
         folder = stacks.folder_of(home, name)
         settings = merged(remembered(folder), pairs)
         bring_up(home, name, settings, None)
         remember(folder, settings)
-        return
-    local.check(merged(pulumi_cli.settings(name), pairs))
-    pulumi_cli.configure(name, dict(pair.split("=", 1) for pair in pairs))
-    pulumi_cli.update(name)
+    else:
+        local.check(merged(pulumi_cli.settings(name), pairs))
+        pulumi_cli.configure(name, dict(pair.split("=", 1) for pair in pairs))
+        pulumi_cli.update(name)
+    _undo_rollback(stack)
+
+
+def _undo_rollback(stack: Stack) -> None:
+    """Point the functions at what was published last: a rollback is none of the program's doing.
+
+    The program sees no difference, and moves no alias, where it publishes nothing new.
+    """
+    for function in functions.names(stack):
+        newest = functions.versions(stack, function)[-1].number
+        if functions.live(stack, function) != newest:
+            functions.point(stack, function, newest)
 
 
 @click.command(help=__doc__)

@@ -13,6 +13,7 @@ from infra.local import deploy
 from infra.settings import Settings
 from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import wall_clock_ms
+from sluice import functions
 from sluice import stack as stacks
 from sluice.drills.catalogue import DRILLS
 from sluice.drills.drill import Drill
@@ -154,6 +155,14 @@ class Shop:
         largest = max(found, key=lambda listed: listed["Size"])
         s3.delete_object(Bucket=bucket, Key=largest["Key"])
 
+    def go_forward_to(self, package: Path) -> None:
+        """Undo a rollback by a deploy of what was deployed before; then deploy a package."""
+        self.call("deploy")
+        stack = stacks.find(self.home, STACK)
+        for name in functions.names(stack):
+            assert functions.live(stack, name) == functions.versions(stack, name)[-1].number > 1
+        self.call("deploy", f"package_file={package}")
+
     def shorten_runs(self) -> None:
         """Have commands believe that a run lasts two seconds at most: nothing is to be done."""
         path = self.home / STACK / "outputs.json"
@@ -194,7 +203,7 @@ def test_every_fix_runs_and_every_event_is_accounted_for(shop: Shop, tmp_path: P
     other = Change(file="pipeline/metrics.py", old='"EventsStored"', new='"EventsKept"')
     package = changed_package(tmp_path, [other])
     before: dict[tuple[str, str], Callable[[], object]] = {
-        ("roll-back", "To the code before"): lambda: shop.call("deploy", f"package_file={package}"),
+        ("roll-back", "To the code before"): lambda: shop.go_forward_to(package),
         ("deploy", "Another revision"): lambda: shop.call("deploy", "package_file="),
         ("restore-the-ledger", "By the journal alone"): shop.shorten_runs,
         ("backfill-a-time-range", "From the stream"): shop.delete_a_file_of_the_lake,

@@ -17,9 +17,9 @@ class Conditions:
     """What holds for a whole run.
 
     `fault_rate` is the chance of a fault at an effect, `core_rate` in the core if that is another,
-    `mapping_rate` at a move of the mapping and `producer_rate` at a put. The stream keeps records
-    for `kept_ms`, of which the protocol is told `retention_ms`. `chances` says how probable each
-    happening is, `bias` each fault.
+    `restore_rate` in a restore, `mapping_rate` at a move of the mapping and `producer_rate` at a
+    put. The stream keeps records for `kept_ms`, of which the protocol is told `retention_ms`.
+    `chances` says how probable each happening is, `bias` each fault.
     """
 
     situation: str
@@ -45,6 +45,7 @@ class Conditions:
     pairs: bool = False
     fault_rate: float = 0.02
     core_rate: float | None = None
+    restore_rate: float = 0.15
     mapping_rate: float = 0.05
     producer_rate: float = 0.1
     bias: Mapping[str, float] = field(default_factory=dict)
@@ -201,7 +202,7 @@ def everything(chance: Random) -> Conditions:
             **COMMON,
             "split": 0.6,
             "merge": 0.5,
-            "restore": 0.4,
+            "restore": 0.6,
             "outage": 0.2,
             "late copy": 1.0,
         },

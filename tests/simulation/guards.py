@@ -74,12 +74,22 @@ def find(name: str) -> Pin | None:
     return None
 
 
+def holds(name: str, pin: Pin) -> bool:
+    """Return whether a pinned seed still finds its guard missing, and nothing wrong with it."""
+    violation = broken(name, seed=pin.seed, situation=pin.situation)
+    if violation is None or violation.rule != pin.rule:
+        return False
+    return broken(None, seed=pin.seed, situation=pin.situation) is None
+
+
 def find_all(say: Callable[[str], None]) -> list[str]:
-    """Find and pin a seed for every guard; return the guards that no seed finds missing."""
+    """Pin a seed for every guard, the old one if it holds; return the guards that none finds."""
+    old = pins() if PINS_FILE.exists() else {}
     found: dict[str, Pin] = {}
     unfound = []
     for name in GUARDS:
-        pin = find(name)
+        pin = old.get(name)
+        pin = pin if pin is not None and holds(name, pin) else find(name)
         say(f"{name}: {pin or 'not found'}")
         if pin is None:
             unfound.append(name)

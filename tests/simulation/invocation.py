@@ -126,6 +126,8 @@ class Invocation:
         rate = conditions.fault_rate
         if kind is effects.RunCore and conditions.core_rate is not None:
             rate = conditions.core_rate
+        if self._lane == "restore":
+            rate = conditions.restore_rate
         fault = universe.script.fault(moment, faults_of(kind), rate=rate)
         if fault is not None:
             universe.effects_seen[kind.__name__, fault.kind] += 1
@@ -192,7 +194,7 @@ class Invocation:
                 universe.say("and is refused: {}", error)
             if self.over or self._run is None:
                 self._count_deaths()
-            universe.simulation.check()
+            universe.check()
 
         universe.under_way += 1
         universe.at(universe.clock.ms + landing_ms, land)
@@ -208,6 +210,8 @@ class Invocation:
         self._universe.say("{} gives up: {}", self.name, run.error)
         self._universe.too_many_masks |= isinstance(run.error, TooManyMasks)
         self.errors.append(run.error)
+        if self._lane == "restore":
+            self._jobs.clear()  # it starts again from the first shard (`Worker.restore`)
         if isinstance(run.error, CoreCrashed) or hasattr(run.error, "__notes__"):
             self._count_deaths()
 

@@ -45,6 +45,7 @@ class Seen:
     situations: Counter[str] = field(default_factory=Counter)
     happenings: Counter[str] = field(default_factory=Counter)
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, universe: Universe, *, seconds: float) -> None:
         """Add one run."""
@@ -54,6 +55,7 @@ class Seen:
         self.situations[universe.script.conditions.situation] += 1
         self.happenings.update({each.kind for each in universe.script.happenings})
         self.runs.update(universe.effects_seen.keys())
+        self.faults.update({fault for _, fault in universe.effects_seen} - {"done"})
 
     def missing(self) -> list[str]:
         """Return what should have gone wrong at least once, and did not."""
@@ -69,11 +71,8 @@ class Seen:
             f" {self.stopped} stopped by too many masks",
             "",
             "share of seeds with a fault of a kind, anywhere",
+            *self._shares(self.faults),
         ]
-        faults: Counter[str] = Counter()
-        for (_, fault), times in self.runs.items():
-            faults[fault] = max(faults[fault], times)
-        lines += self._shares(faults)
         lines += ["", "share of seeds in which something happened", *self._shares(self.happenings)]
         lines += ["", "share of seeds by situation", *self._shares(self.situations)]
         lines += ["", "seeds in which each effect met each fault"]

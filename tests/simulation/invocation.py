@@ -192,6 +192,8 @@ class Invocation:
                 effect.perform(self._process.worker)
             except OperatingError as error:
                 universe.say("and is refused: {}", error)
+            except BrokenInvariant as error:
+                self._stop(error)
             if self.over or self._run is None:
                 self._count_deaths()
             universe.check()

@@ -13,7 +13,7 @@ from sluice.drills.rig import Rig
 from sluice.drills.subscriber import AlarmMessage, Subscriber
 from sluice.drills.waiting import NotKept, until
 
-ALARM_MINUTES_MAX: Final = 30
+ALARM_MINUTES_MAX: Final = 45
 """An alarm looks at three minutes as a rule; trouble may take some to build up."""
 SILENT_MINUTES: Final = 5
 """How long no alarm may come of a fault that is survived by design: longer than any looks back."""
@@ -74,7 +74,7 @@ def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> 
         until(lambda: time.monotonic() >= quiet, seconds_max=rig.minutes(10), what="quiet minutes")
         drill.heal(rig)
         return
-    seconds_max = rig.minutes(ALARM_MINUTES_MAX)
+    seconds_max = rig.minutes(ALARM_MINUTES_MAX, extra_seconds=60)
     seen.alarm = subscriber.wait_for(
         drill.alarm, "ALARM", since=seen.broken, seconds_max=seconds_max
     )

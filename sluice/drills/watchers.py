@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from pipeline.core.records import Position
+from pipeline.ledger.items import padded
 from pipeline.names import LAKE_PREFIX
 from sluice.backup import take_backup
 from sluice.drills.drill import Drill
@@ -16,8 +18,13 @@ PROBE: Final = Change(
 )
 AFTER_BACKUP_EVENTS: Final = 1_000
 DELETED_FILES: Final = 3
-SHORT_WINDOW: Final = {"window_seconds": "5"}
-"""A backfill leaves out what arrived within the window; here that is soon over."""
+OFTEN_AUDITED: Final = {
+    "window_seconds": "5",
+    "audit_minutes": "1",
+    "audit_delay_seconds": "10",
+}
+"""A backfill leaves out what arrived within the window, and an audit looks back over the time
+between two: here both are short, in real seconds."""
 
 
 def break_probe(rig: Rig) -> None:
@@ -27,7 +34,10 @@ def break_probe(rig: Rig) -> None:
 
 
 def damage_ledger(rig: Rig) -> None:
-    """Back the ledger up, let files be published after that, and overwrite every head by hand."""
+    """Back the ledger up, let files be published after that, and overwrite every head by hand.
+
+    Each then names a commit that is not there.
+    """
     take_backup(rig.stack)
     before = rig.traffic.acknowledged
     until(
@@ -39,9 +49,8 @@ def damage_ledger(rig: Rig) -> None:
     table = environment.settings.ledger_table
     pages = environment.dynamodb.get_paginator("scan").paginate(TableName=table)
     for item in (item for page in pages for item in page["Items"] if item["sk"]["S"] == "head"):
-        environment.dynamodb.put_item(
-            TableName=table, Item=item | {"committed": {"S": "somebody's note"}}
-        )
+        nowhere = {"S": f"{padded(Position(1))}-somebody"}
+        environment.dynamodb.put_item(TableName=table, Item=item | {"unpublished": nowhere})
 
 
 def delete_files(rig: Rig) -> None:
@@ -89,6 +98,6 @@ WATCHERS: Final = (
         cause="Rows are gone from the lake",
         break_it=delete_files,
         heal=rest,
-        settings=SHORT_WINDOW,
+        settings=OFTEN_AUDITED,
     ),
 )

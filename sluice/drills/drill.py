@@ -21,7 +21,8 @@ class Drill:
     then says why. `cause` is the heading under Fix, of the runbook `runbook` (the alarm's unless
     named), whose blocks are run. `break_it` makes the trouble, `heal` is what the world does by
     itself (S3 comes back, a producer is set right), `finish` what is left to do when all is stored.
-    Drills of equal `settings` share a stack. One that is `anywhere` needs nothing of the local AWS.
+    Drills of equal `settings` share a stack. `reorders` says why events may be stored after later
+    ones of their key, which is else a failure. One that is `anywhere` can be run on AWS too.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Drill:
     heal: Step = nothing
     finish: Step = nothing
     settings: Mapping[str, str] = field(default_factory=dict)
+    reorders: str = ""
     anywhere: bool = False
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Outcome:
     duplicated: int
     altered: int
     out_of_order: int
+    reorders: str = ""
     also: Sequence[str] = ()
     timeline: Sequence[tuple[float, str]] = ()
     trouble: str = ""

@@ -22,7 +22,7 @@ run, {factor:g} times faster than on AWS; ages and durations of events are not c
 by design* is a fault that is survived in silence: the drill fails if any alarm fires.
 
 {drills} kinds of fault, {sent:,} events: {lost:,} lost, {duplicated:,} duplicated,
-{altered:,} altered, {out_of_order:,} out of order.
+{altered:,} altered.
 
 """
 
@@ -47,10 +47,9 @@ def page(outcomes: Sequence[Outcome]) -> str:
         lost=total("lost"),
         duplicated=total("duplicated"),
         altered=total("altered"),
-        out_of_order=total("out_of_order"),
     )
     table = [_COLUMNS, ["---"] * len(_COLUMNS), *map(_cells, outcomes)]
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in table) + _silent(outcomes)
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in table) + _reasons(outcomes)
 
 
 def rows(text: str) -> list[str]:
@@ -75,10 +74,18 @@ def _cells(each: Outcome) -> tuple[str, ...]:
     )
 
 
-def _silent(outcomes: Sequence[Outcome]) -> str:
-    """Return why faults without an alarm need none."""
-    reasons = [f"- `{each.id}`: {each.by_design}\n" for each in outcomes if each.by_design]
-    return "\n## Why some faults raise no alarm\n\n" + "".join(reasons) if reasons else ""
+def _reasons(outcomes: Sequence[Outcome]) -> str:
+    """Return why faults without an alarm need none, and what came out of its order."""
+    silent = [f"- `{each.id}`: {each.by_design}\n" for each in outcomes if each.by_design]
+    moved = [
+        f"- `{each.id}`: {each.out_of_order:,} events, for {each.reorders}\n"
+        for each in outcomes
+        if each.reorders
+    ]
+    text = "\n## Why some faults raise no alarm\n\n" + "".join(silent) if silent else ""
+    return text + (
+        "\n## Stored after later events of their key\n\n" + "".join(moved) if moved else ""
+    )
 
 
 def _seconds(seconds: float | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.audit.verdict import Validity, Verdict
+from pipeline.audit.verdict import Validity, Verdict, Violation
 from pipeline.errors import OperatingError
 from sluice.drills.drill import Drill, Outcome
 from sluice.drills.rig import Rig
@@ -92,8 +92,10 @@ def _trouble_of(drill: Drill, seen: _Seen) -> str:
     fired = sorted({m.alarm for m in seen.others if m.state == "ALARM"})
     if not drill.alarm and fired:
         return f"silent by design, but {', '.join(fired)} fired"
+    allowed = {Violation.OUT_OF_ORDER} if drill.reorders else set[Violation]()
     for verdict in seen.verdicts:
-        if verdict.validity is not Validity.VALID:
+        violated = {kind for kind, count in verdict.violations.items() if count}
+        if verdict.validity is Validity.UNKNOWN or violated - allowed:
             return verdict.summary()
     return ""
 
@@ -124,6 +126,7 @@ def _outcome(drill: Drill, rig: Rig, seen: _Seen) -> Outcome:
         duplicated=counts["duplicated"],
         altered=counts["altered"],
         out_of_order=counts["out_of_order"],
+        reorders=drill.reorders,
         also=sorted(fired - {drill.alarm}),
         timeline=[(round(at - seen.broken, 1), text) for at, text in rig.timeline],
         trouble=seen.trouble,

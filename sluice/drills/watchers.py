@@ -99,5 +99,6 @@ WATCHERS: Final = (
         break_it=delete_files,
         heal=rest,
         settings=OFTEN_AUDITED,
+        reorders="a backfill stores what was missing when it finds it missing",
     ),
 )

@@ -68,6 +68,11 @@ def test_the_page_tells_each_drill_in_a_row_and_how_fast_time_went() -> None:
     assert "- `zombie`: the fence refuses it" in text
 
 
+def test_what_was_reordered_by_design_is_told_with_its_reason() -> None:
+    text = page([replace(OUTCOME, reorders="a backfill comes late", out_of_order=345), SILENT])
+    assert "- `bad-deploy`: 345 events, for a backfill comes late" in text
+
+
 def test_what_was_lost_is_told_above_the_table() -> None:
     text = page([OUTCOME, replace(SILENT, lost=2, altered=1)])
     assert "2 kinds of fault, 12,003 events: 2 lost, 0 duplicated,\n1 altered" in text

@@ -29,8 +29,9 @@ def write_head(effect: effects.WriteHead) -> str:
     mine = [token for token in opened.tokens if token.token == head.fence]
     if not mine:
         return f"takes its token off {head.shard}"
-    where = "the core" if mine[0].phase == "core" else mine[0].phase
-    return f"fences {head.shard} up to {opened.last}, phase: {where}"
+    if mine[0].phase == "core":
+        return f"notes that it is in the core, up to {opened.last} of {head.shard}"
+    return f"fences {head.shard} up to {opened.last} (phase: {mine[0].phase})"
 
 
 def run_core(effect: effects.RunCore) -> str:

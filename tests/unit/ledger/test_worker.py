@@ -18,7 +18,7 @@ from pipeline.testing.stream import ManualClock, ScriptedStream
 from pipeline.worker import Worker
 
 IMPURE = {"boto3", "botocore", "os", "random", "secrets", "socket", "threading", "time", "uuid"}
-STORAGE = {"claims.py", "dynamodb.py"}
+STORAGE = {"claims.py", "dynamodb.py", "rewind.py"}
 
 
 class Parts:

@@ -17,9 +17,10 @@ local AWS while events arrive, waits until the stack's alarm says so to a subscr
 runs the blocks of the runbook as they stand there, waits for the message that all is well, and
 accounts for every event by its id.
 
-Times are real seconds since the fault. A minute of alarms and schedules took {minute:g} s in this
-run, {factor:g} times faster than on AWS; ages and durations of events are not compressed. *None,
-by design* is a fault that is survived in silence: the drill fails if any alarm fires.
+Times are real seconds since the fault; recovered is when the alarm's message that all is well has
+come and the runbook's fix has been run. A minute of alarms and schedules took {minute:g} s, {factor:g}
+times less than on AWS; ages and durations of events are not compressed. *None, by design* is a
+fault that is survived in silence: the drill fails if any alarm fires.
 
 {drills} kinds of fault, {sent:,} events: {lost:,} lost, {duplicated:,} duplicated,
 {altered:,} altered.

@@ -28,6 +28,7 @@ class _Seen:
 
     broken: float = 0.0
     alarm: AlarmMessage | None = None
+    mended: float = 0.0
     clear: AlarmMessage | None = None
     others: Sequence[AlarmMessage] = ()
     verdicts: Sequence[Verdict] = ()
@@ -81,6 +82,7 @@ def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> 
     rig.note(f"ALARM: {drill.alarm}: {seen.alarm.reason}")
     drill.heal(rig)
     rig.run_book(drill.runbook_id, *MENDING, cause=drill.cause)
+    seen.mended = time.monotonic()
     seen.clear = subscriber.wait_for(
         drill.alarm, "OK", since=seen.alarm.at, seconds_max=seconds_max
     )
@@ -115,7 +117,7 @@ def _outcome(drill: Drill, rig: Rig, seen: _Seen) -> Outcome:
         detected_by=seen.alarm.alarm if seen.alarm else "",
         by_design=drill.by_design,
         detected_seconds=_since(seen.broken, seen.alarm),
-        recovered_seconds=_since(seen.broken, seen.clear),
+        recovered_seconds=_recovered(seen),
         minute_seconds=rig.minute_seconds,
         runbook=f"{drill.runbook_id}: {drill.cause}" if drill.alarm else "",
         validity="valid" if valid else "invalid",
@@ -131,6 +133,11 @@ def _outcome(drill: Drill, rig: Rig, seen: _Seen) -> Outcome:
         timeline=[(round(at - seen.broken, 1), text) for at, text in rig.timeline],
         trouble=seen.trouble,
     )
+
+
+def _recovered(seen: _Seen) -> float | None:
+    """Return the seconds until all was well: the alarm said so, and the fix had been run."""
+    return round(max(seen.clear.at, seen.mended) - seen.broken, 1) if seen.clear else None
 
 
 def _since(broken: float, message: AlarmMessage | None) -> float | None:

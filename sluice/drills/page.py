@@ -18,9 +18,9 @@ runs the blocks of the runbook as they stand there, waits for the message that a
 accounts for every event by its id.
 
 Times are real seconds since the fault; recovered is when the alarm's message that all is well has
-come and the runbook's fix has been run. A minute of alarms and schedules took {minute:g} s, {factor:g}
-times less than on AWS; ages and durations of events are not compressed. *None, by design* is a
-fault that is survived in silence: the drill fails if any alarm fires.
+come and the runbook's fix has been run. A minute of alarms and schedules took {minute:g} s,
+{factor:g} times less than on AWS; ages and durations of events are not compressed. *None, by
+design* is a fault that is survived in silence: the drill fails if any alarm fires.
 
 {drills} kinds of fault, {sent:,} events: {lost:,} lost, {duplicated:,} duplicated,
 {altered:,} altered.

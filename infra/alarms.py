@@ -18,6 +18,8 @@ class TopicArgs:
 
     topic: str
     email: str | None
+    budget_tells: bool = False
+    """Whether a budget publishes here too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,11 @@ class Alarms(pulumi.ComponentResource):
         aws.sns.TopicPolicy(
             f"{name}-policy",
             arn=topic.arn,
-            policy=topic.arn.apply(lambda arn: policies.publish_alarms(arn, account=args.account)),
+            policy=topic.arn.apply(
+                lambda arn: policies.publish_alarms(
+                    arn, account=args.account, with_budget=topic_args.budget_tells
+                )
+            ),
             opts=child,
         )
         if topic_args.email is not None:

@@ -20,6 +20,8 @@ class EncryptionArgs:
     """How long a deleted key can be called back."""
     retain: bool
     """Whether the key refuses to be destroyed."""
+    budget_tells_topic: bool = False
+    """Whether a budget publishes to a topic that the key encrypts."""
 
 
 class Encryption(pulumi.ComponentResource):
@@ -37,7 +39,9 @@ class Encryption(pulumi.ComponentResource):
             description=f"Everything that {args.alias.removeprefix('alias/')} stores",
             deletion_window_in_days=args.deletion_days,
             enable_key_rotation=True,
-            policy=policies.key_policy(account=args.account, region=args.region),
+            policy=policies.key_policy(
+                account=args.account, region=args.region, with_budget=args.budget_tells_topic
+            ),
             opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
         )
         aws.kms.Alias(

@@ -95,6 +95,11 @@ class Names:
         return f"{self.prefix}-pages"
 
     @property
+    def budget(self) -> str:
+        """What the account may cost."""
+        return f"{self.prefix}-month"
+
+    @property
     def dashboard(self) -> str:
         """The one page that shows the stack."""
         return self.prefix

@@ -173,8 +173,8 @@ def write_logs(log_group_arn: str) -> list[Statement]:
     return [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
 
 
-def key_policy(*, account: str, region: str) -> str:
-    """Return the key's own policy: the account, its logs, and alarms that tell a topic."""
+def key_policy(*, account: str, region: str, with_budget: bool = False) -> str:
+    """Return the key's own policy: the account, its logs, and what tells an encrypted topic."""
     context = f"arn:aws:logs:{region}:{account}:log-group:*"
     return document(
         [
@@ -185,11 +185,14 @@ def key_policy(*, account: str, region: str) -> str:
                 Principal={"Service": f"logs.{region}.amazonaws.com"},
                 Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": context}},
             ),
-            _allow(
-                ["kms:Decrypt", "kms:GenerateDataKey"],
-                ["*"],
-                Principal={"Service": "cloudwatch.amazonaws.com"},
-                Condition={"StringEquals": {"aws:SourceAccount": account}},
+            *(
+                _allow(
+                    ["kms:Decrypt", "kms:GenerateDataKey"],
+                    ["*"],
+                    Principal={"Service": service},
+                    Condition={"StringEquals": {"aws:SourceAccount": account}},
+                )
+                for service in _tellers(with_budget=with_budget)
             ),
         ]
     )
@@ -210,18 +213,26 @@ def tls_only(bucket_arn: str) -> str:
     )
 
 
-def publish_alarms(topic_arn: str, *, account: str) -> str:
-    """Return a topic policy that lets this account's alarms publish."""
+def publish_alarms(topic_arn: str, *, account: str, with_budget: bool = False) -> str:
+    """Return a topic policy that lets this account's alarms publish, and its budget if it is to."""
     return document(
         [
             _allow(
                 ["sns:Publish"],
                 [topic_arn],
-                Principal={"Service": "cloudwatch.amazonaws.com"},
+                Principal={"Service": service},
                 Condition={"StringEquals": {"aws:SourceAccount": account}},
             )
+            for service in _tellers(with_budget=with_budget)
         ]
     )
+
+
+def _tellers(*, with_budget: bool) -> tuple[str, ...]:
+    """Return the services that publish to a topic (AWS Cost Management user guide, "Creating an
+    Amazon SNS topic for budget notifications").
+    """
+    return ("cloudwatch.amazonaws.com", *(("budgets.amazonaws.com",) if with_budget else ()))
 
 
 def _allow(actions: Sequence[str], resources: Sequence[str] | None, **rest: Any) -> Statement:

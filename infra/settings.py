@@ -20,7 +20,7 @@ COMMIT_DAYS: Final = 40
 OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 """The settings that the alarms are made from."""
 
-SECRET_SETTINGS: Final = ("alarm_email", "page_email")
+SECRET_SETTINGS: Final = ("alarm_email", "page_email", "budget_email")
 """What is kept encrypted in the state, whether or not it was set with --secret."""
 
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
@@ -124,6 +124,12 @@ class Settings(BaseModel):
         pattern=r"^[^@\s]+@[^@\s]+$",
         description="Who is paged, once an incident, besides the pages topic.",
     )
+    budget_usd: float | None = Field(
+        None, gt=0, description="What the account may cost a month before somebody is told of it."
+    )
+    budget_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told; else the alarms' topic."
+    )
     oldest_event_age_seconds_max: int = Field(
         300,
         ge=1,
@@ -192,6 +198,8 @@ class Settings(BaseModel):
                 "shard_count: an on-demand stream chooses its shards itself; "
                 "remove shard_count or set stream_mode to provisioned"
             )
+        if self.budget_usd is None and self.budget_email is not None:
+            raise ValueError("budget_email: there is no budget to tell of; set budget_usd as well")
         if self.window_seconds > retention_seconds:
             raise ValueError(
                 f"window_seconds: {self.window_seconds} is longer than the stream keeps records "
@@ -231,6 +239,11 @@ class Settings(BaseModel):
     def destroys_data(self) -> bool:
         """Whether both settings agree that data may go."""
         return self.destroy_data and not self.retain_data
+
+    @property
+    def budget_tells_topic(self) -> bool:
+        """Whether there is a budget, and no address that it could tell."""
+        return self.budget_usd is not None and self.budget_email is None
 
     @property
     def hidden_days(self) -> int:

@@ -9,6 +9,7 @@ from infra import catalog, lake, ledger, policies, processing, stream_kinesis
 from infra.alarm_rule import Source
 from infra.alarm_rules import rules
 from infra.alarms import Alarms, AlarmsArgs, TopicArgs
+from infra.budget import Budget, BudgetArgs
 from infra.catalog import Catalog, CatalogArgs
 from infra.composites import composites
 from infra.dashboard import Dashboard, DashboardArgs
@@ -85,6 +86,8 @@ class KinesisDeployment:
             ),
         )
         self._alarms = self._make_alarms()
+        if settings.budget_usd is not None:
+            self._make_budget(settings.budget_usd)
         self._dashboard = self._make_dashboard()
 
     @property
@@ -165,13 +168,32 @@ class KinesisDeployment:
                     identifier: names.alarm(identifier)
                     for identifier in (*(rule.id for rule in chosen), *(page.id for page in pages))
                 },
-                alarms=TopicArgs(topic=names.topic, email=settings.alarm_email),
+                alarms=TopicArgs(
+                    topic=names.topic,
+                    email=settings.alarm_email,
+                    budget_tells=settings.budget_tells_topic,
+                ),
                 pages=TopicArgs(topic=names.pages_topic, email=settings.page_email),
                 sources=self._sources,
                 runbooks_url=settings.runbooks_url,
                 account=names.account,
                 key_arn=self._encryption.key_arn,
             ),
+        )
+
+    def _make_budget(self, usd: float) -> None:
+        settings, names = self._settings, self._names
+        Budget(
+            "budget",
+            BudgetArgs(
+                budget=names.budget,
+                account=names.account,
+                usd=usd,
+                email=settings.budget_email,
+                topic_arn=self._alarms.topic_arn if settings.budget_tells_topic else None,
+            ),
+            # Budgets tries the topic's policy before it takes the topic.
+            pulumi.ResourceOptions(depends_on=[self._alarms]),
         )
 
     def _make_dashboard(self) -> Dashboard:
@@ -203,5 +225,6 @@ def _encryption(settings: Settings, names: Names) -> Encryption:
             region=names.region,
             deletion_days=settings.key_deletion_days,
             retain=settings.retain_data,
+            budget_tells_topic=settings.budget_tells_topic,
         ),
     )

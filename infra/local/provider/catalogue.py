@@ -3,6 +3,7 @@
 from typing import Final
 
 from infra.local.provider import (
+    budgets,
     cloudwatch,
     dynamodb,
     events,
@@ -18,6 +19,7 @@ from infra.local.provider import (
 from infra.local.provider.resource_type import Call, Invoke, ResourceType
 
 _SERVICES: Final = (
+    budgets,
     cloudwatch,
     dynamodb,
     events,

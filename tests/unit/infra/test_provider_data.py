@@ -13,7 +13,10 @@ from pulumi import _types as sdk_types
 from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.resource_type import Call, ResourceType
 
-SERVICES = ("cloudwatch", "dynamodb", "glue", "iam", "kinesis", "kms", "lambda_", "s3", "sns")
+SERVICES = (
+    *("budgets", "cloudwatch", "dynamodb", "glue", "iam", "kinesis", "kms", "lambda_"),
+    *("s3", "sns"),
+)
 
 every_type = pytest.mark.parametrize("resource_type", TYPES.values(), ids=lambda t: t.token)
 

@@ -134,9 +134,9 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
         {f"alarms-{rule}.alarmDescription" for rule in (*SINGLE_ALARMS, *COMPOSITES)},
     ),
 }
-BUILT_ELSEWHERE = {"package", "package_file", "quiet_minutes"}
+BUILT_ELSEWHERE = {"package", "package_file", "quiet_minutes", "budget_usd", "budget_email"}
 """The first two choose the archive, which `test_the_package_is_uploaded_under_its_content` covers;
-the last one makes an alarm of its own, as the test below says."""
+the third makes an alarm of its own, as the test below says, the others a budget (`test_budget`)."""
 
 
 def test_every_setting_is_in_the_table() -> None:

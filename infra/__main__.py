@@ -1,5 +1,7 @@
 """The Pulumi program: settings, composition, exports."""
 
+from pathlib import Path
+
 import pulumi
 import pulumi_aws as aws
 
@@ -11,6 +13,9 @@ from infra.tags import tag_everything
 from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
 from pipeline.errors import UserError
+
+README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
+"""What Pulumi Cloud shows of a stack, its outputs filled in (Pulumi docs, "Stack READMEs")."""
 
 
 def main() -> None:
@@ -32,6 +37,7 @@ def main() -> None:
     deployment = KinesisDeployment(settings, names, archive)
     for name, value in deployment.outputs.items():
         pulumi.export(name, value)
+    pulumi.export("readme", README.read_text(encoding="utf-8"))
 
 
 main()

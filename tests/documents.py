@@ -27,6 +27,7 @@ def documents() -> list[Path]:
     return [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "Pulumi.README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
         *sorted(RUNBOOKS.glob("*.md")),
     ]

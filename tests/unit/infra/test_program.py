@@ -64,6 +64,7 @@ def test_every_output_is_a_value(registered: Any) -> None:
         "mapping_uuid",
         "pages_topic_arn",
         "probe_function_name",
+        "readme",
         "region",
         "settings",
         "stream_arn",

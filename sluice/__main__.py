@@ -15,6 +15,7 @@ from sluice import (
     cost,
     demo,
     deploy,
+    doctor,
     down,
     drain,
     drill,
@@ -43,6 +44,7 @@ EXIT_OPERATING = 3
 EXIT_INTERRUPTED = 130
 VERBS = (
     demo.demo,
+    doctor.doctor,
     up.up,
     status.status,
     load.load,

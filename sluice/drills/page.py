@@ -22,8 +22,8 @@ come and the runbook's fix has been run. A minute of alarms and schedules took {
 {factor:g} times less than on AWS; ages and durations of events are not compressed. *None, by
 design* is a fault that is survived in silence: the drill fails if any alarm fires.
 
-{drills} kinds of fault, {sent:,} events: {lost:,} lost, {duplicated:,} duplicated,
-{altered:,} altered.
+**{drills} kinds of fault, {sent:,} events: {lost:,} lost, {duplicated:,} duplicated, {altered:,}
+altered.**
 
 """
 

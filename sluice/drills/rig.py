@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,8 @@ class Rig:
     timeline: list[tuple[float, str]] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
     """What puts the stack right again, newest last; done in any case when the drill is over."""
+    _injected: Sequence[Fault] = ()
+    _struck_before: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def aws(self) -> supervisor.LocalAws:
@@ -133,7 +135,22 @@ class Rig:
     def inject(self, *faults: Fault) -> None:
         """Make faults from now on, until the drill is over or they are cleared."""
         self.undo.append(self.clear_faults)
+        self._injected, self._struck_before = faults, self.front.observed()
         self.front.inject(faults)
+
+    def check_struck(self) -> None:
+        """Raise NotKept if a fault that was asked for has hit nothing: then nothing was tried."""
+        if not self._injected:
+            return
+        now, before = self.front.observed(), self._struck_before
+        hit = {key for key, count in now.items() if count > before.get(key, 0)}
+        for fault in self._injected:
+            if not any(
+                (fault.service, fault.kind) == (service, kind)
+                and fault.operation in ("", operation)
+                for service, operation, kind in hit
+            ):
+                raise NotKept(f"{fault.service}: {fault.kind} has hit no call")
 
     def clear_faults(self) -> None:
         """Make no faults any more."""
@@ -214,7 +231,7 @@ class Rig:
     @contextmanager
     def drilling(self) -> Iterator[Subscriber]:
         """Subscribe and begin traffic; afterwards undo what was done, whatever happened."""
-        self.loads, self.timeline, self.undo = [], [], []
+        self.loads, self.timeline, self.undo, self._injected = [], [], [], ()
         with Subscriber(self.stack) as subscriber:
             try:
                 self.send()

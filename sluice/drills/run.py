@@ -73,6 +73,7 @@ def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> 
     if not drill.alarm:
         quiet = time.monotonic() + SILENT_MINUTES * rig.minute_seconds
         until(lambda: time.monotonic() >= quiet, seconds_max=rig.minutes(10), what="quiet minutes")
+        rig.check_struck()
         drill.heal(rig)
         return
     seconds_max = rig.minutes(ALARM_MINUTES_MAX, extra_seconds=60)
@@ -80,6 +81,7 @@ def _go_through(drill: Drill, rig: Rig, subscriber: Subscriber, seen: _Seen) -> 
         drill.alarm, "ALARM", since=seen.broken, seconds_max=seconds_max
     )
     rig.note(f"ALARM: {drill.alarm}: {seen.alarm.reason}")
+    rig.check_struck()
     drill.heal(rig)
     rig.run_book(drill.runbook_id, *MENDING, cause=drill.cause)
     seen.mended = time.monotonic()

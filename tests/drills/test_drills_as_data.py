@@ -93,4 +93,4 @@ def test_every_drill_has_its_row_in_the_page_and_every_row_is_a_drill() -> None:
     assert rows(text) == [drill.id for drill in DRILLS]
     for drill in DRILLS:
         assert f"| {drill.fault} | {drill.alarm or 'none, by design'} |" in text
-    assert "0 lost, 0 duplicated,\n0 altered." in text
+    assert "events: 0 lost, 0 duplicated, 0\naltered.**" in text

@@ -75,7 +75,7 @@ def test_what_was_reordered_by_design_is_told_with_its_reason() -> None:
 
 def test_what_was_lost_is_told_above_the_table() -> None:
     text = page([OUTCOME, replace(SILENT, lost=2, altered=1)])
-    assert "2 kinds of fault, 12,003 events: 2 lost, 0 duplicated,\n1 altered" in text
+    assert "2 kinds of fault, 12,003 events: 2 lost, 0 duplicated, 1\naltered" in text
 
 
 def test_a_changed_package_differs_in_the_one_place(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def engine(
         "PULUMI_DEBUG_PROVIDERS": f"aws:{provider_port}",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": str(ROOT),
         "NO_COLOR": "1",
     }
     return Engine(folder=folder, environment=environment)

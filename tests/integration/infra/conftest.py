@@ -116,3 +116,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(calls.Caller, "make", noted)
     return made
+
+
+@pytest.fixture(scope="module")
+def stack(deployment: Callable[[str], Any]) -> Any:
+    """A stack with everything at its default; tests that change it come after those that look."""
+    made = deployment("whole")
+    made.outputs = made.up()
+    return made

@@ -189,3 +189,16 @@ def published() -> Mapping[str, frozenset[str]]:
         ),
         METRICS_NAMESPACE: frozenset(ours),
     }
+
+
+STACKS = ("dev", "staging", "prod")
+
+
+@pytest.fixture(params=STACKS)
+def registered(
+    request: pytest.FixtureRequest,
+    register: Callable[..., Any],
+    settings_of_stack: Callable[[str], dict[str, str]],
+) -> Any:
+    """One of the committed stacks, as the program registers it."""
+    return register({**settings_of_stack(request.param), "package": "local"}, stack=request.param)

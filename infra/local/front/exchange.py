@@ -19,6 +19,7 @@ from infra.local.front.wire import (
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 1_000.0
 """Longer than a function may run (900 s): whoever waits that long has its own limit."""
+BUFFER_BYTES = 1024 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -38,6 +39,7 @@ class Link:
             self.close()
         async with asyncio.timeout(CONNECT_SECONDS_MAX):
             self._streams = await asyncio.open_connection(*self._address, limit=HEAD_BYTES_MAX)
+        widen(self._streams[1])
         return self._streams
 
     def close(self) -> None:
@@ -45,6 +47,14 @@ class Link:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+def widen(writer: asyncio.StreamWriter) -> None:
+    """Let a connection hold a whole body: each side goes on while the other one still works."""
+    writer.transport.set_write_buffer_limits(high=BUFFER_BYTES)
+    connection = writer.get_extra_info("socket")
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        connection.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
 
 
 class Exchange:

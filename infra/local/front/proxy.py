@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from infra.local.front import calls
-from infra.local.front.exchange import ANSWER_SECONDS_MAX, Exchange, Link
+from infra.local.front.exchange import ANSWER_SECONDS_MAX, Exchange, Link, widen
 from infra.local.front.wire import NotHttp, read_head
 
 Handle = Callable[[Exchange], Awaitable[None]]
@@ -28,6 +28,7 @@ class Proxy:
         sends cannot know whether it was heard.
         """
         link = Link(*self._upstream)
+        widen(writer)
         try:
             while (head := await read_head(reader)) is not None:
                 exchange = Exchange(head, calls.of(head), (reader, writer), link)

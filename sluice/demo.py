@@ -1,4 +1,4 @@
-"""The whole story on this machine: events in, a poison record, a killed worker, and the proof."""
+"""The whole story on this machine: events in, poison, a killed worker, an alarm, and the proof."""
 
 import contextlib
 import os
@@ -16,17 +16,25 @@ from infra.local import supervisor
 from loadtests.plan import Plan
 from loadtests.report.facts import Happening
 from pipeline.environment import wall_clock_ms
-from pipeline.errors import UserError
+from pipeline.errors import OperatingError, UserError
 from pipeline.functions import worker_for
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.console import ERR, progress, result, say, shown
 from sluice.down import stop_local
+from sluice.drills.catalogue import find
+from sluice.drills.rig import Rig
+from sluice.drills.run import run_drill
 from sluice.load import plan_for, send
 from sluice.stack import Stack
 from sluice.up import bring_up
 
 STACK: Final = "demo"
+COMPRESSION: Final = 15.0
+"""Times that alarms and schedules go faster than on AWS: nobody waits ten minutes for a demo."""
+SETTINGS: Final = {"shard_count": "2", "canary_seconds_max": "20", "canary_minutes_max": "10"}
+"""Minutes are short and canaries take real seconds: much is allowed of the former."""
+LAST_ACT: Final = "poison-that-parses-wrong"
 DURATION_SECONDS: Final = 20.0
 RATE: Final = 2_000.0
 POISON_EVENTS: Final = 3
@@ -97,6 +105,35 @@ class Trouble:
         ERR.print(f"[bold red]![/] {text}")
 
 
+def last_act(home: Path, stack: Stack) -> tuple[Happening, ...]:
+    """Trip an alarm of the stack, clear it by its runbook, and return what happened when.
+
+    A producer's release sends events that break their contract; the drill of that name waits for
+    the alarm's message, runs the runbook's own blocks, waits for the message that all is well and
+    accounts for its events, id by id. Raises OperatingError where it does not go like that.
+    """
+    ERR.print("[bold]and now an alarm:[/] a producer's release breaks its contract")
+    rig = Rig(
+        home=home,
+        stack=stack,
+        settings=dict(SETTINGS),
+        on_note=lambda note: ERR.print(f"[bold red]![/] {note.strip()}"),
+    )
+    outcome = run_drill(find(LAST_ACT), rig)
+    if outcome.trouble:
+        raise OperatingError(f"the drill {LAST_ACT} did not go as it should: {outcome.trouble}")
+    result(
+        f"alarm {outcome.detected_by}: on after {outcome.detected_seconds:.0f} s, cleared by its "
+        f"runbook after {outcome.recovered_seconds:.0f} s; of {outcome.sent:,} more events "
+        f"{outcome.stored:,} are stored, {outcome.quarantined:,} quarantined, {outcome.lost} lost"
+    )
+    wall_ms, monotonic = wall_clock_ms(), time.monotonic()
+    return tuple(
+        Happening(at_ms=wall_ms - round((monotonic - at) * 1_000), text=text)
+        for at, text in rig.timeline
+    )
+
+
 def load_plan(stack: Stack, *, events: int | None, duration: float | None, rate: float) -> Plan:
     """Return the demo's plan: real departures, web actions, changes of planes, and poison."""
     return plan_for(
@@ -141,7 +178,7 @@ def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
     began = time.monotonic()
     ERR.print(Panel("Sluice: events in, rows out, everything accounted for", expand=False))
     try:
-        stack = bring_up(home, STACK, {"shard_count": "2"}, None)
+        stack = bring_up(home, STACK, dict(SETTINGS), None, compression=COMPRESSION)
         aws = supervisor.running(folder)
         assert aws is not None
         plan = load_plan(stack, **wanted)
@@ -149,7 +186,8 @@ def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
         trouble = Trouble(stack=stack, aws=aws)
         with progress() as bars:
             send(plan, load, bars=bars, while_running=trouble.make)
-        evaluation, paths = conclude(stack, load, happenings=tuple(trouble.happenings))
+        happenings = (*trouble.happenings, *last_act(home, stack))
+        evaluation, paths = conclude(stack, load, happenings=happenings)
     except BaseException:
         stop_local(folder)
         raise

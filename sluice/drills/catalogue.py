@@ -24,8 +24,8 @@ DRILLS: Final[Sequence[Drill]] = (
     *DELIVERY,
     *CAPACITY,
     *AGES,
-    *RETRIES,
     *WATCHERS,
+    *RETRIES,
 )
 BY_ID: Final = {drill.id: drill for drill in DRILLS}
 

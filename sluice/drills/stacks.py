@@ -1,7 +1,7 @@
 """The stacks that drills run on: of their own, brought up as they are needed, gone at the end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,7 +26,7 @@ real, minutes are short: what is allowed of the former is little, of the latter 
 
 @dataclass(kw_only=True)
 class Rigs:
-    """Local stacks under `home`, one a set of settings, shared by the drills that ask for it.
+    """Local stacks under `home`, one at a time: drills in a row with equal settings share it.
 
     With `only`, every drill runs on that stack, whatever it would have set; it is left running.
     """
@@ -35,30 +35,35 @@ class Rigs:
     minute_seconds: float = MINUTE_SECONDS
     on_note: Callable[[str], None] = lambda _note: None
     only: Rig | None = None
-    _made: dict[str, Rig] = field(default_factory=dict)
+    _current: Rig | None = None
+    _count: int = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for rig in self._made.values():
-            stop_local(rig.stack.folder)
+        self._stop()
 
     def of(self, drill: Drill) -> Rig:
         """Return the running stack of a drill. Raises UserError where it cannot be brought up."""
         if self.only is not None:
             return self.only
         settings = SETTINGS | dict(drill.settings)
-        key = repr(sorted(settings.items()))
-        if key not in self._made:
-            name = f"drill-{len(self._made)}"
-            compression = AWS_MINUTE_SECONDS / self.minute_seconds
-            stack = bring_up(self.home, name, settings, None, compression=compression)
-            remember(stack.folder, settings)
-            self._made[key] = Rig(
-                home=self.home,
-                stack=stack,
-                settings=settings,
-                on_note=self.on_note,
-            )
-        return self._made[key]
+        if self._current is None or self._current.settings != settings:
+            self._stop()
+            self._current = self._bring_up(settings)
+        return self._current
+
+    def _bring_up(self, settings: dict[str, str]) -> Rig:
+        name = f"drill-{self._count}"
+        self._count += 1
+        compression = AWS_MINUTE_SECONDS / self.minute_seconds
+        stack = bring_up(self.home, name, settings, None, compression=compression)
+        remember(stack.folder, settings)
+        return Rig(home=self.home, stack=stack, settings=settings, on_note=self.on_note)
+
+    def _stop(self) -> None:
+        """Stop the stack that runs: its schedules would take from the next one's time."""
+        if self._current is not None:
+            stop_local(self._current.stack.folder)
+            self._current = None

@@ -9,7 +9,7 @@ from sluice.drills.watchers import WATCHERS
 from tests.drills.conftest import Drilled
 
 
-@pytest.mark.parametrize("drill", [*AGES, *RETRIES, *WATCHERS], ids=lambda drill: drill.id)
+@pytest.mark.parametrize("drill", [*AGES, *WATCHERS, *RETRIES], ids=lambda drill: drill.id)
 def test_what_was_stopped_or_damaged_is_mended_without_a_loss(
     drill: Drill, drilled: Drilled
 ) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from pipeline.core.records import Record, ShardId
-from pipeline.errors import BrokenInvariant, OperatingError
+from pipeline.errors import BrokenInvariant, OperatingError, Refused
 from pipeline.ledger.effects import NewToken, Now, PutBack, ReadHead, WriteHead
 from pipeline.ledger.protocol import look_ahead, retire, sweep, take
 from pipeline.ledger.restore import restore
@@ -99,6 +99,8 @@ class Worker:
                     else retire(shard)
                 )
                 outcomes.append(self._run(steps, deadline_ms=deadline_ms, watch=watch))
+            except Refused:
+                continue  # another run has the shard in its hands: there is nothing to sweep
             except (OperatingError, BrokenInvariant) as trouble:
                 troubles.append(trouble)
         if troubles:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import ledger
 from pipeline.core.records import Record, ShardId
-from pipeline.errors import OperatingError
+from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.effects import PutStaged
 from pipeline.ledger.memory import MemoryLedger, MemoryStore
 from pipeline.ledger.settings import ProtocolSettings
@@ -98,6 +98,17 @@ def test_tokens_are_never_drawn_twice_and_fit_a_request_token() -> None:
 def test_a_sweep_stops_when_its_time_is_over() -> None:
     parts = Parts()
     assert parts.worker.sweep(deadline_ms=parts.clock() + 100) == ()
+
+
+def test_a_sweep_leaves_a_shard_to_the_run_that_took_it_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise Refused("the head has changed since it was read")
+
+    parts = Parts()
+    monkeypatch.setattr(parts.worker, "_run", refused)
+    assert parts.worker.sweep(deadline_ms=parts.clock() + 60_000) == ()
 
 
 def test_a_shard_without_a_head_shows_what_waits() -> None:

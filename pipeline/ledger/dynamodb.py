@@ -50,9 +50,19 @@ class DynamoLedger:
         self._table = table
 
     def read_head(self, shard: ShardId, /) -> Head | None:
-        """Return the head, None for a shard without one. Raises OperatingError."""
+        """Return the head, None for a shard without one.
+
+        Raises OperatingError, not retryable for an item that somebody else has written.
+        """
         item = self._read(f"shard#{shard}", "head")
-        return head_from_item(item) if item is not None else None
+        try:
+            return head_from_item(item) if item is not None else None
+        except (KeyError, ValueError, TypeError) as error:
+            raise OperatingError(
+                f"the head is not as we write it ({error!r}); see runbooks/restore-the-ledger.md",
+                shard=shard,
+                retryable=False,
+            ) from error
 
     def write_head(self, head: Head, *, unchanged_since: str | None) -> None:
         """Replace the head if its revision is still this one. Raises Refused, OutcomeUnknown."""

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from pipeline.core.records import Position, ShardId
 from pipeline.core.result import Counts
-from pipeline.errors import OutcomeUnknown, Refused
+from pipeline.errors import OperatingError, OutcomeUnknown, Refused
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.items import head_to_item
 from pipeline.ledger.state import Advance, Commit, Head
@@ -123,3 +123,19 @@ def test_the_attempts_token_is_the_requests_token() -> None:
     with pytest.raises(OutcomeUnknown):
         DynamoLedger(answers, "table").commit(COMMIT, ADVANCE)  # type: ignore[arg-type]
     assert answers.requests[0]["ClientRequestToken"] == ADVANCE.fence
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"committed": {"S": "nowhere"}}, {"parents": {"S": "not JSON"}}, {"revision": {"N": "1"}}],
+    ids=["position", "parents", "revision"],
+)
+def test_a_head_that_somebody_else_wrote_names_the_runbook(damage: dict[str, Any]) -> None:
+    class Damaged:
+        def get_item(self, **_: Any) -> dict[str, Any]:
+            head = head_to_item(Head(shard=SHARD, revision="r", changed_ms=1))
+            return {"Item": {**head, **damage}}
+
+    with pytest.raises(OperatingError, match="runbooks/restore-the-ledger") as trouble:
+        DynamoLedger(Damaged(), "table").read_head(SHARD)
+    assert trouble.value.retryable is False

@@ -72,3 +72,13 @@ def test_shards_doubled_split_merged_and_halved_under_load_keep_every_event(rig:
     assert all_stored(rig.verdict(load, seconds_max=120), 15_000)
     closed = [status.closed for status in rig.shards()]
     assert closed.count(False) == 2
+
+
+def test_the_program_doubles_the_shards_of_a_running_stack_under_load(rig: Rig) -> None:
+    stream = Stream(rig)
+    before = len(stream.open())
+    rig.settings["shard_count"] = str(2 * before)
+    load = rig.load((0.2, lambda: rig.deploy(None)), rate=1_000, seconds=8)
+    assert len(stream.open()) == 2 * before
+    assert all_stored(rig.verdict(load, seconds_max=120), 8_000)
+    assert [status.closed for status in rig.shards()].count(False) == 2 * before

@@ -94,9 +94,14 @@ def version_faults(python: Sequence[int], packages: Mapping[str, str]) -> list[s
         )
     for package, least in PACKAGES_MIN.items():
         version = packages.get(package)
-        if version is None or tuple(map(int, re.findall(r"\d+", version)[:2])) < least:
-            found = f"{package} {version} is too old" if version else f"there is no {package}"
-            faults.append(f"{found}, {_dotted(least)} is needed: uv sync --all-groups")
+        if version is None:
+            faults.append(
+                f"there is no {package}, {_dotted(least)} is needed: uv sync --all-groups"
+            )
+        elif tuple(map(int, re.findall(r"\d+", version)[:2])) < least:
+            faults.append(
+                f"{package} {version} is too old, {_dotted(least)} is needed: uv sync --all-groups"
+            )
     return faults
 
 

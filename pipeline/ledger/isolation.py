@@ -18,6 +18,9 @@ DEATHS_TO_MASK: Final = 3
 CLOCK_SKEW_MS: Final = 2_000
 """How far two processes' clocks may be apart: a living one must not count as over (T13). Lambda's
 hosts keep time within milliseconds (EC2 User Guide, "Precision clock and time synchronization")."""
+TRY_AGAIN_MS: Final = 120_000
+"""A shard that stopped after too many masks tries its record again, unmasked, once in so long: by
+then the bad deploy may be rolled back, and nobody has to set the shard free by hand."""
 TOKENS_MAX: Final = 8
 """Tokens of a kind that a head remembers: enough to judge, bounded whatever happens."""
 
@@ -83,6 +86,7 @@ def isolate(
     limit, suspect_last = head.limit, head.suspect_last
     tokens = opened.tokens if opened is not None else ()
     masked: frozenset[Position] = frozenset()
+    alone = False
     if opened is not None and opened.count > 1 and len(tokens) >= DEATHS_TO_HALVE:
         limit = opened.count // 2
         suspect_last = max(opened.last, suspect_last or opened.last)
@@ -90,15 +94,12 @@ def isolate(
     elif opened is not None and is_poison(opened, records):
         wait_for_the_dead(head, opened, now_ms=now_ms)
         if head.masks_in_a_row >= masks_in_a_row_max:
-            raise TooManyMasks(
-                f"{head.masks_in_a_row} records in a row killed the process; a bad deploy?",
-                shard=head.shard,
-                position=opened.last,
-                retryable=False,
-            )
-        masked = frozenset((opened.last,))
+            stop_for_a_while(head, opened, now_ms=now_ms)
+        else:
+            masked = frozenset((opened.last,))
+        alone = True
     chosen, leading = until_next_loss(records, lost)
-    chosen = chosen[: 1 if masked else limit]
+    chosen = chosen[: 1 if alone else limit]
     if opened is not None and opened.count > 1 and len(chosen) == 1:
         tokens = ()
     return Plan(
@@ -136,6 +137,17 @@ def wait_for_the_dead(head: Head, opened: OpenRange, *, now_ms: int) -> None:
             "a suspect record waits for the deadline of an earlier attempt",
             shard=head.shard,
             position=opened.last,
+        )
+
+
+def stop_for_a_while(head: Head, opened: OpenRange, *, now_ms: int) -> None:
+    """Raise TooManyMasks unless the shard has stood still long enough to try its record again."""
+    if now_ms - head.changed_ms < TRY_AGAIN_MS:
+        raise TooManyMasks(
+            f"{head.masks_in_a_row} records in a row killed the process; a bad deploy?",
+            shard=head.shard,
+            position=opened.last,
+            retryable=False,
         )
 
 

@@ -58,12 +58,13 @@ Row = tuple[str, Position, int]
 class ScriptedCore:
     """The core of one deploy: `hour` moves every event, `rejects` are ids that it refuses.
 
-    `kills_together` are ids that end the process when one range holds all of them, and
-    `records_max` makes the core stop early.
+    `kills` are words at which the process dies, `kills_together` are ids that end it when one range
+    holds all of them, and `records_max` makes the core stop early.
     """
 
     hour: int = 0
     rejects: frozenset[str] = frozenset()
+    kills: frozenset[str] = frozenset({"kill"})
     kills_together: frozenset[str] = frozenset({"never"})
     records_max: int = 1_000_000
 
@@ -80,7 +81,7 @@ class ScriptedCore:
         assert isinstance(seen, ScriptedSeen)
         taken = records[: self.records_max]
         words = [w for r in taken if r.position not in masked for w in r.data.decode().split()]
-        if "kill" in words or self.kills_together <= set(words):
+        if self.kills & set(words) or self.kills_together <= set(words):
             raise Killed
         if "raise" in words:
             raise ValueError("the core has a defect")

@@ -77,6 +77,25 @@ def every_record_kills() -> None:
         raise Violation(f"{masked} masks in a row, stopped: {stopped}")
 
 
+def a_good_deploy_after_too_many_masks() -> None:
+    """10: a shard that stopped goes on by itself when the code is mended, and masks no more."""
+    simulation = Simulation()
+    records = simulation.stream.put(simulation.shard, *["kill"] * 5)
+    simulation.account.may_be_masked |= {record.position for record in records}
+    for _ in range(40):
+        deliver(simulation, simulation.worker(), records)
+        simulation.clock.advance(OVER_MS)
+    mended = ScriptedCore(kills=frozenset())
+    for _ in range(40):
+        if deliver(simulation, simulation.worker(mended), records) is not None:
+            break
+        simulation.clock.advance(OVER_MS)
+    masked = sum(name == "masked" for name, _, _ in simulation.quarantined())
+    if masked != 3:
+        raise Violation(f"{masked} masks, of which three were due")
+    simulation.settle()
+
+
 def an_innocent_killed_twice() -> None:
     """10: two deaths at size one are not three (T13)."""
     simulation = Simulation()
@@ -185,6 +204,7 @@ POISON: Final[tuple[Schedule, ...]] = (
     two_that_kill_only_together,
     the_core_raises_on_a_record,
     every_record_kills,
+    a_good_deploy_after_too_many_masks,
     an_innocent_killed_twice,
     a_store_that_stalls_until_the_process_is_killed,
     slow_workers_that_are_not_dead,

@@ -8,6 +8,7 @@ from pipeline.core.batch import LostRange
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.ledger.isolation import (
     TOKENS_MAX,
+    TRY_AGAIN_MS,
     Plan,
     TooManyMasks,
     WaitsForDeadline,
@@ -108,6 +109,15 @@ def test_too_many_masks_in_a_row_stop_the_shard() -> None:
     with pytest.raises(TooManyMasks) as caught:
         plan(poisoned)
     assert not caught.value.retryable
+
+
+def test_a_stopped_shard_tries_its_record_again_unmasked_and_alone_after_a_while() -> None:
+    poisoned = head(token("a"), token("b"), token("c"), count=1, last=10, masks_in_a_row=3)
+    later = isolate(poisoned, RECORDS, (), now_ms=TRY_AGAIN_MS, masks_in_a_row_max=3)
+    assert later.masked == frozenset()
+    assert later.records == RECORDS[:1]
+    with pytest.raises(TooManyMasks):
+        isolate(poisoned, RECORDS, (), now_ms=TRY_AGAIN_MS - 1, masks_in_a_row_max=3)
 
 
 def test_a_gap_found_before_a_suspect_is_not_masked_in_its_place() -> None:

@@ -16,13 +16,13 @@ READ_PREFIXES: Final = (
     names.JOURNAL_PREFIX,
     names.ON_FAILURE_PREFIX,
 )
-WRITE_PREFIXES: Final = READ_PREFIXES
-"""The on-failure prefix too: the mapping writes there with the function's role."""
+WRITE_PREFIXES: Final = tuple(p for p in READ_PREFIXES if p != names.ON_FAILURE_PREFIX)
+"""What the protocol writes; what a mapping gives up is written by the mapping."""
 
 CANARIES_PREFIX: Final = f"{names.LAKE_PREFIX}{names.CANARY_TABLE}/"
 """All that the probe sees of the lake: it looks for its own canaries."""
-AUDITED_PREFIXES: Final = (names.LAKE_PREFIX, names.IDS_PREFIX)
-"""What the auditor reads: every table, quarantine among them, and the ids that were committed."""
+AUDITED_PREFIXES: Final = (names.LAKE_PREFIX,)
+"""What the auditor reads: every table, quarantine among them."""
 
 KEY_ADMINISTRATION: Final = (
     "kms:CancelKeyDeletion",
@@ -66,18 +66,23 @@ def assumed_by(service: str) -> str:
 
 
 def read_stream(stream_arn: str) -> list[Statement]:
-    """Read a stream's records and shards: the mapping's reads and the protocol's gap check."""
+    """Read a stream's records and list its shards."""
     return [
         _allow(
-            [
-                "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
-            [stream_arn],
+            ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], [stream_arn]
         )
+    ]
+
+
+def feed_function(stream_arn: str, bucket_arn: str) -> list[Statement]:
+    """Let the mapping do with its function's role what the function does not do itself.
+
+    Lambda developer guide, "Process Amazon Kinesis Data Streams records with Lambda" and "Retain
+    discarded batch records for a Kinesis Data Streams event source".
+    """
+    return [
+        _allow(["kinesis:DescribeStream", "kinesis:DescribeStreamSummary"], [stream_arn]),
+        _allow(["s3:PutObject"], [f"{bucket_arn}/{names.ON_FAILURE_PREFIX}*"]),
     ]
 
 
@@ -92,18 +97,13 @@ def read_ledger(table_arn: str) -> list[Statement]:
 
 
 def use_ledger(table_arn: str) -> list[Statement]:
-    """Read and write heads and commits; a transaction needs the actions of its parts."""
+    """Read and write heads and commits; a transaction needs the actions of its parts.
+
+    The conditions of its parts need none (DynamoDB developer guide, "Using IAM with transactions").
+    """
     return [
-        _allow(
-            [
-                "dynamodb:ConditionCheckItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-                "dynamodb:UpdateItem",
-            ],
-            [table_arn],
-        )
+        *read_ledger(table_arn),
+        _allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [table_arn]),
     ]
 
 
@@ -116,7 +116,11 @@ def use_lake(bucket_arn: str) -> list[Statement]:
 
 
 def read_lake(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
-    """Read and list what lies under `prefixes` of the lake, and write nothing."""
+    """Read and list what lies under `prefixes` of the lake, and write nothing.
+
+    Who may not list a key is told "forbidden" of one that is not there (S3 API reference,
+    "GetObject"), where the protocol has to know that it is not.
+    """
     return [
         _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
         _allow(
@@ -127,20 +131,39 @@ def read_lake(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
     ]
 
 
-def use_key(key_arn: str) -> list[Statement]:
-    """Encrypt and decrypt through the services that hold the data."""
-    return [
-        _allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key_arn])
-    ]
-
-
 def decrypt_with_key(key_arn: str) -> list[Statement]:
-    """Decrypt through the services that hold the data, and encrypt nothing."""
+    """Decrypt through the services that hold the data, and encrypt nothing.
+
+    Kinesis developer guide, "Permissions to use user-generated KMS keys"; DynamoDB developer guide,
+    "DynamoDB encryption at rest usage notes", wants the key described as well.
+    """
     return [_allow(["kms:Decrypt", "kms:DescribeKey"], [key_arn])]
 
 
+def encrypt_records(key_arn: str) -> list[Statement]:
+    """Have Kinesis and S3 encrypt what is put there: each asks for a data key."""
+    return [_allow(["kms:GenerateDataKey"], [key_arn])]
+
+
+def use_key(key_arn: str) -> list[Statement]:
+    """Encrypt and decrypt through all the services that hold the data, DynamoDB among them."""
+    return [
+        *decrypt_with_key(key_arn),
+        *encrypt_records(key_arn),
+        _allow(["kms:Encrypt"], [key_arn]),
+    ]
+
+
 def process_events(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
-    """Return what stream processor and sweeper may do: both run the whole protocol."""
+    """Return what the stream processor may do, and its mapping with it."""
+    return [
+        *sweep_ledger(stream=stream, ledger=ledger, lake=lake, key=key),
+        *feed_function(stream, lake),
+    ]
+
+
+def sweep_ledger(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what the sweeper may do: it runs the whole protocol, as the processor does."""
     return [*read_stream(stream), *use_ledger(ledger), *use_lake(lake), *use_key(key)]
 
 
@@ -154,7 +177,8 @@ def probe_freshness(*, stream: str, ledger: str, lake: str, key: str) -> list[St
         *send_canaries(stream),
         *read_ledger(ledger),
         *read_lake(lake, (CANARIES_PREFIX,)),
-        *use_key(key),
+        *decrypt_with_key(key),
+        *encrypt_records(key),
     ]
 
 

@@ -80,7 +80,7 @@ def _sweeper(names: Names, functions: Functions) -> ScheduledFunction:
                 names.ledger_sweeper,
                 "lambdas.sweep_ledger.handler.handler",
                 "Finishes what no further batch will",
-                policies.process_events,
+                policies.sweep_ledger,
                 concurrency_max=CONCURRENCY_MAX,
             ),
             rule=names.ledger_sweeper,

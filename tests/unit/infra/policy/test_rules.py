@@ -66,6 +66,10 @@ def test_every_rule_has_an_id_a_reason_and_a_break_that_it_finds() -> None:
     assert [rule.id for rule in RULES if not rule.why or not rule.breaks] == []
 
 
+def test_a_stack_that_keeps_nothing_can_be_destroyed(stack_of: Callable[[str], Stack]) -> None:
+    assert [r.name for r in stack_of("dev").of(*rules_data.DATA) if r.protect] == []
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_no_value_was_missing_when_it_was_written_into_a_text(
     name: str, stack_of: Callable[[str], Stack]

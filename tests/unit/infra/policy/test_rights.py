@@ -1,0 +1,133 @@
+"""A function may do what its code calls, and what a service does in its name, and nothing else."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from botocore.session import get_session
+
+from pipeline import names
+from tests.unit.infra.policy.reach import attributes_reached
+from tests.unit.infra.policy.stack import statements
+
+ENTRIES: Final = {
+    "processing": "process_stream",
+    "sweeper": "sweep_ledger",
+    "probe": "probe_freshness",
+    "auditor": "audit_lake",
+}
+"""The function of `pipeline.functions` that each handler runs."""
+
+ACTIONS: Final = {
+    ("s3", "ListObjectsV2"): {"s3:ListBucket"},
+    ("dynamodb", "TransactWriteItems"): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+}
+"""Where an operation is no action of its name.
+
+Amazon S3 API reference, "ListObjectsV2"; DynamoDB guide, "Using IAM with DynamoDB transactions":
+each part is asked for by itself, and the ledger's one transaction is an update and a put.
+"""
+
+DECRYPTING: Final = {"kms:Decrypt", "kms:DescribeKey"}
+LOGGING: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
+IN_ITS_NAME: Final = {
+    # Lambda guide, "Process Amazon Kinesis Data Streams records with Lambda".
+    "processing": {
+        *("kinesis:DescribeStream", "kinesis:DescribeStreamSummary"),
+        *(*DECRYPTING, "kms:Encrypt", "kms:GenerateDataKey", *LOGGING),
+    },
+    "sweeper": {*DECRYPTING, "kms:Encrypt", "kms:GenerateDataKey", *LOGGING},
+    # Kinesis guide, "Permissions to use user-generated KMS keys": who puts asks for a data key.
+    "probe": {*DECRYPTING, "kms:GenerateDataKey", *LOGGING},
+    "auditor": {*DECRYPTING, *LOGGING},
+}
+"""What no line of the code calls.
+
+The key: DynamoDB guide, "DynamoDB encryption at rest usage notes" (who writes items encrypts), and
+Amazon S3 guide, "Using server-side encryption with AWS KMS keys". The log: Lambda guide, "Sending
+Lambda function logs to CloudWatch Logs".
+"""
+
+PROTOCOL: Final = {"lake/", "staging/", "ids/", "journal/"}
+PREFIXES: Final = {
+    # Lambda guide, "Retain discarded batch records": the mapping writes with the function's role,
+    # and `pipeline/sources/discards.py` reads.
+    "processing": (PROTOCOL | {names.ON_FAILURE_PREFIX}, PROTOCOL | {names.ON_FAILURE_PREFIX}),
+    "sweeper": (PROTOCOL | {names.ON_FAILURE_PREFIX}, PROTOCOL),
+    "probe": ({f"lake/{names.CANARY_TABLE}/"}, set[str]()),
+    "auditor": ({"lake/"}, set[str]()),
+}
+"""Which prefixes of the lake each function reads and lists, and which it writes."""
+
+
+def called(kind: str) -> set[str]:
+    """The actions of every operation that a function's code can reach."""
+    reached = attributes_reached(ENTRIES[kind])
+    found = set[str]()
+    for service in ("s3", "dynamodb", "kinesis"):
+        for operation in get_session().get_service_model(service).operation_names:
+            if _as_python(operation) in reached:
+                found |= ACTIONS.get((service, operation), {f"{service}:{operation}"})
+    return found
+
+
+def _as_python(operation: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
+
+
+@pytest.fixture(params=ENTRIES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def allowed(kind: str, register: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The statements of a function's role."""
+    return statements(register().resources[f"{kind}-policy"])
+
+
+def test_every_call_is_allowed_and_every_action_is_called(
+    kind: str, allowed: list[dict[str, Any]]
+) -> None:
+    actions = {action for statement in allowed for action in statement["Action"]}
+    assert actions == called(kind) | IN_ITS_NAME[kind]
+    assert not called(kind) & IN_ITS_NAME[kind]
+
+
+def test_no_action_is_allowed_twice_on_the_same_thing(allowed: list[dict[str, Any]]) -> None:
+    granted = [(a, r) for s in allowed for a in s["Action"] for r in s["Resource"]]
+    assert len(set(granted)) == len(granted)
+
+
+def test_the_lake_is_open_to_each_function_in_its_own_prefixes(
+    kind: str, allowed: list[dict[str, Any]]
+) -> None:
+    reading, writing = PREFIXES[kind]
+    assert _prefixes(allowed, "s3:GetObject") == reading
+    assert _prefixes(allowed, "s3:PutObject") == writing
+    (listing,) = [s for s in allowed if "s3:ListBucket" in s["Action"]]
+    assert {p.removesuffix("*") for p in listing["Condition"]["StringLike"]["s3:prefix"]} == reading
+
+
+def _prefixes(allowed: list[dict[str, Any]], action: str) -> set[str]:
+    return {
+        arn.split("/", 1)[1].removesuffix("*")
+        for statement in allowed
+        if action in statement["Action"]
+        for arn in statement["Resource"]
+    }
+
+
+def test_a_function_is_what_its_handler_runs(register: Callable[..., Any]) -> None:
+    for kind, entry in ENTRIES.items():
+        assert register().inputs(kind)["handler"].split(".")[1] == entry
+
+
+def test_code_that_calls_more_is_seen_to() -> None:
+    reached = attributes_reached("worker_for")
+    assert "put_item" not in reached
+    assert {"get_object", "put_object", "transact_write_items"} <= attributes_reached(
+        "sweep_ledger"
+    )
+    assert not {"put_object", "put_item"} & attributes_reached("probe_freshness")

@@ -1,9 +1,9 @@
 """Measure what the front costs: the same calls to one emulator, through it and directly.
 
-    python -m tests.performance.bench_front --rounds 15
+    python -m tests.performance.bench_front --seconds 15
 
-Each round measures both ways one after the other, in turns of who goes first; a ratio is the
-front's median over the direct median, both of one run. Limits and faults are off.
+Calls go through the front and past it in turns, so that what else the machine does meets both
+alike; a speed is what one call does over the median time of a call. Limits and faults are off.
 """
 
 import argparse
@@ -38,12 +38,18 @@ def client(endpoint: str, service: str) -> Any:
     return made
 
 
-def per_second(work: Callable[[], int], seconds: float) -> float:
-    """Return how much a second `work` gets done, run again and again for so long."""
-    done, began = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - began) < seconds:
-        done += work()
-    return done / elapsed
+def speeds(ways: dict[str, Callable[[], int]], seconds: float) -> dict[str, float]:
+    """Return how much a second each way gets done, calling them in turns for so long."""
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    amount = 0
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        # Neither is always the first after the other: the emulator slows down as it fills.
+        for way in sorted(ways, reverse=len(took["front"]) % 2 == 1):
+            began = time.perf_counter()
+            amount = ways[way]()
+            took[way].append(time.perf_counter() - began)
+    return {way: amount / statistics.median(times) for way, times in took.items()}
 
 
 def cases(endpoint: str, direct: str) -> dict[str, Callable[[], int]]:
@@ -99,42 +105,29 @@ def prepare(endpoint: str) -> None:
     )
 
 
-def measure(front: str, direct: str, *, rounds: int, seconds: float) -> dict[str, Any]:
-    """Return the medians of both ways and their ratio, by case."""
+def measure(front: str, direct: str, *, seconds: float) -> dict[str, Any]:
+    """Return the speed of both ways and their ratio, by case."""
     prepare(direct)
-    ways = {"front": cases(front, direct), "direct": cases(direct, direct)}
-    found: dict[str, dict[str, list[float]]] = {}
-    for name in ways["front"]:
-        for number in range(rounds):
-            # The emulator slows down as it fills: neither way is always first.
-            for way in sorted(ways, reverse=number % 2 == 1):
-                speeds = found.setdefault(name, {}).setdefault(way, [])
-                speeds.append(per_second(ways[way][name], seconds))
-    medians = {n: {w: statistics.median(v) for w, v in by.items()} for n, by in found.items()}
-    return {
-        f"{name}_per_second": {
+    through, past = cases(front, direct), cases(direct, direct)
+    found = {}
+    for name in through:
+        by_way = speeds({"front": through[name], "direct": past[name]}, seconds)
+        found[f"{name}_per_second"] = {
             **{way: round(value) for way, value in by_way.items()},
             "ratio": round(by_way["front"] / by_way["direct"], 3),
         }
-        for name, by_way in medians.items()
-    }
+    return found
 
 
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each case")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         aws = supervisor.start(Path(folder))
         try:
-            found = measure(
-                aws.endpoint,
-                aws.emulator_endpoint,
-                rounds=options.rounds,
-                seconds=options.seconds,
-            )
+            found = measure(aws.endpoint, aws.emulator_endpoint, seconds=options.seconds)
         finally:
             supervisor.stop(Path(folder))
     sys.stdout.write(json.dumps(found, indent=2) + "\n")

@@ -15,6 +15,17 @@ from infra.local.supervisor import LocalAws
 from pipeline.domain.contracts import ACTIONS
 
 DONE_SECONDS_MAX = 60.0
+NEEDED = {
+    "sweeper": ("dynamodb:GetItem", "dynamodb:Query", "kinesis:ListShards"),
+    "probe": (
+        *("dynamodb:GetItem", "dynamodb:Query", "kinesis:GetShardIterator"),
+        *("kinesis:ListShards", "kinesis:PutRecord", "s3:ListBucket"),
+    ),
+    "auditor": (
+        *("dynamodb:GetItem", "dynamodb:Query", "kinesis:GetShardIterator", "kinesis:ListShards"),
+    ),
+}
+"""What every run of each asks for, whatever the stream holds."""
 PROBE = """
 import boto3
 from botocore.exceptions import ClientError
@@ -96,7 +107,7 @@ def probe(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_pipeline_can_do_its_work(
+def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their_rights(
     up: Callable[..., dict[str, Any]], client: Callable[[str], Any]
 ) -> None:
     outputs = up("working", plain_http=True)
@@ -123,11 +134,34 @@ def test_the_pipeline_can_do_its_work(
         listed = client("s3").list_objects_v2(Bucket=outputs["lake_bucket"])
         keys = [item["Key"] for item in listed.get("Contents", [])]
     assert {key.split("/")[1] for key in keys if key.startswith("lake/")} >= {"actions"}
-    for kind in ("sweeper", "probe", "auditor"):
-        answer = client("lambda").invoke(
-            FunctionName=outputs[f"{kind}_function_name"], Qualifier="live", Payload=b"{}"
-        )
-        assert "FunctionError" not in answer, answer["Payload"].read()
+    for kind, actions in NEEDED.items():
+        function = outputs[f"{kind}_function_name"]
+        assert _refusal(client, function) == ""
+        for action in actions:
+            assert "AccessDenied" in _refusal_without(client, function, action), (kind, action)
+        assert _refusal(client, function) == ""
+
+
+def _refusal_without(client: Callable[[str], Any], function: str, action: str) -> str:
+    """What a run of a function says when its role has lost one action; then it is given back."""
+    role = {"RoleName": function, "PolicyName": "allowed"}
+    document = client("iam").get_role_policy(**role)["PolicyDocument"]
+    whole = document if isinstance(document, str) else json.dumps(document)
+    less = json.loads(whole)
+    for statement in less["Statement"]:
+        statement["Action"] = [each for each in statement["Action"] if each != action]
+    less["Statement"] = [each for each in less["Statement"] if each["Action"]]
+    client("iam").put_role_policy(**role, PolicyDocument=json.dumps(less))
+    try:
+        return _refusal(client, function)
+    finally:
+        client("iam").put_role_policy(**role, PolicyDocument=whole)
+
+
+def _refusal(client: Callable[[str], Any], function: str) -> str:
+    """Run a function; return what it failed with, "" if it did not."""
+    answer = client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
+    return str(answer["Payload"].read()) if "FunctionError" in answer else ""
 
 
 def test_the_functions_can_do_nothing_else(

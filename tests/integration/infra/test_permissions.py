@@ -134,22 +134,22 @@ def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their
         listed = client("s3").list_objects_v2(Bucket=outputs["lake_bucket"])
         keys = [item["Key"] for item in listed.get("Contents", [])]
     assert {key.split("/")[1] for key in keys if key.startswith("lake/")} >= {"actions"}
-    for kind, actions in NEEDED.items():
+    for kind, rights in NEEDED.items():
         function = outputs[f"{kind}_function_name"]
         assert _refusal(client, function) == ""
-        for action in actions:
-            assert "AccessDenied" in _refusal_without(client, function, action), (kind, action)
+        for right in rights:
+            assert "AccessDenied" in _refusal_without(client, function, right), (kind, right)
         assert _refusal(client, function) == ""
 
 
-def _refusal_without(client: Callable[[str], Any], function: str, action: str) -> str:
+def _refusal_without(client: Callable[[str], Any], function: str, right: str) -> str:
     """What a run of a function says when its role has lost one action; then it is given back."""
     role = {"RoleName": function, "PolicyName": "allowed"}
     document = client("iam").get_role_policy(**role)["PolicyDocument"]
     whole = document if isinstance(document, str) else json.dumps(document)
     less = json.loads(whole)
     for statement in less["Statement"]:
-        statement["Action"] = [each for each in statement["Action"] if each != action]
+        statement["Action"] = [each for each in statement["Action"] if each != right]
     less["Statement"] = [each for each in less["Statement"] if each["Action"]]
     client("iam").put_role_policy(**role, PolicyDocument=json.dumps(less))
     try:

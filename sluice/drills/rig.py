@@ -13,7 +13,7 @@ from typing import Any, Final
 from infra.local import supervisor
 from infra.local.front.control import Front
 from infra.local.front.faults import Fault
-from pipeline.audit.verdict import Verdict
+from pipeline.audit.verdict import Validity, Verdict
 from pipeline.errors import UserError
 from sluice import alarms, functions
 from sluice.accounting import account
@@ -32,6 +32,7 @@ RATE: Final = 300.0
 """Events a second of a drill's traffic."""
 CALM_MINUTES_MAX: Final = 40
 DRAIN_SECONDS_MAX: Final = 180.0
+SETTLES_MAX: Final = 3
 STEP_SECONDS_MAX: Final = 240.0
 """A block of a runbook at most: one restores a ledger, which waits for the longest run."""
 RUNBOOKS: Final = ROOT / "runbooks"
@@ -185,12 +186,20 @@ class Rig:
             events.disable_rule(Name=rule)
 
     def settle(self) -> list[Verdict]:
-        """Drain the stack with nothing coming any more, and account for every id of every load."""
+        """Drain the stack with nothing coming any more, and account for every id of every load.
+
+        A probe that was under way when the schedules stopped may still send its canary: then the
+        stack is drained, and accounted for, again.
+        """
         self.finish_loads()
         self.stop_schedules()
         try:
-            self.drain()
-            return self.verdicts()
+            for _ in range(SETTLES_MAX):
+                self.drain()
+                verdicts = self.verdicts()
+                if all(verdict.validity is not Validity.UNKNOWN for verdict in verdicts):
+                    break
+            return verdicts
         finally:
             resume_stack(self.stack)
 

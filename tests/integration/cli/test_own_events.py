@@ -13,7 +13,10 @@ import pytest
 from tests.integration.cli.conftest import processes_of
 
 ROOT = Path(__file__).resolve().parents[3]
-PROJECT = ("infra", "lambdas", "loadtests", "pipeline", "sluice", "uv.lock", "pyproject.toml")
+PROJECT = (
+    *("infra", "lambdas", "loadtests", "pipeline", "sluice"),
+    *("uv.lock", "pyproject.toml", "Pulumi.README.md"),
+)
 LISTED = "CONTRACTS: Final = (DEPARTURES, ACTIONS, PLANE_CHANGES)"
 
 

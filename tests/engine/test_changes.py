@@ -120,6 +120,8 @@ def test_an_existing_bucket_is_adopted(stack: Any, client: Callable[[str], Any])
     stack("state", "delete", adopted[0]["urn"], "--yes", stack="changing")
     kept = client("s3").get_object(Bucket="somebody-s-own", Key="kept")["Body"].read()
     assert kept == b"as it was"
+    client("s3").delete_object(Bucket="somebody-s-own", Key="kept")
+    client("s3").delete_bucket(Bucket="somebody-s-own")
 
 
 def test_data_is_destroyed_only_when_both_settings_say_so(

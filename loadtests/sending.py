@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,8 @@ from loadtests.scripts import Rendered, Script, contract_of, script_of
 from loadtests.shapes import Shape
 from pipeline.audit.history import Answer
 from pipeline.producer.answers import Answered, BufferFull, Metrics
-from pipeline.producer.kinesis import Producer
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
+from pipeline.producer.producer import Producer
+from pipeline.producer.transport import Transport
 
 _SOURCE_SHIFT: Final = 40
 """A tag is the source's number above 40 bits of sequence: one integer for each event in flight."""
@@ -57,16 +55,14 @@ class Sending:
     """Sends a part of a plan on its open schedule: an event that leaves late keeps its due time."""
 
     def __init__(
-        self, plan: Plan, part: Part, load: Path, client: "KinesisClient", on_record: OnRecord
+        self, plan: Plan, part: Part, load: Path, transport: Transport, on_record: OnRecord
     ) -> None:
         self.plan, self.part, self.load = plan, part, load
         self.stopping = False
         self.start_us = 0
         self._on_record = on_record
         self.sources = [self._source(number, load) for number in range(len(part.sources))]
-        self._producer: Producer[int] = Producer(
-            client, plan.stream_name, plan.settings, self._answered
-        )
+        self._producer: Producer[int] = Producer(transport, plan.settings, self._answered)
 
     def step(self, now_us: int) -> int:
         """Send what is due of the replayed sources, up to a bound; return how many events."""

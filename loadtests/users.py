@@ -28,6 +28,7 @@ from pipeline.audit.history import Answer
 from pipeline.domain.contracts import ACTIONS
 from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import OperatingError
+from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.published import PublishedMetrics
 from pipeline.producer.settings import client_config
 
@@ -74,7 +75,7 @@ def _set_up(environment: Environment, **_: object) -> None:
     client = boto3.session.Session().client(
         "kinesis", config=client_config(plan.settings), **plan.where
     )
-    sending = Sending(plan, part, load, client, on_record)
+    sending = Sending(plan, part, load, KinesisTransport(client, plan.stream_name), on_record)
     progress = ProgressFile(load, part.name)
     progress.append(sending.progress(_now_us(), State.READY))
     line = sys.stdin.readline()

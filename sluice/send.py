@@ -15,7 +15,8 @@ from pipeline.audit.quarantined import readable_ids
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.answers import Answered
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings, client_config
 from sluice import stack as stacks
 from sluice.backfill import known_ids
@@ -70,7 +71,7 @@ def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:
     settings = ProducerSettings()
     client = boto3.client("kinesis", config=client_config(settings), **stack.where)
     stream = stack.environment.settings.stream
-    with Producer[int](client, stream, settings, on_answer) as producer:
+    with Producer[int](KinesisTransport(client, stream), settings, on_answer) as producer:
         for number, line in enumerate(lines, start=1):
             event = line.strip()
             if event:

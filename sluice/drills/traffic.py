@@ -19,7 +19,8 @@ from pipeline.audit.history import Answer
 from pipeline.domain.contracts import DEPARTURES
 from pipeline.environment import wall_clock_ms
 from pipeline.producer.answers import Answered, BufferFull
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings, client_config
 from sluice.stack import Stack
 
@@ -63,7 +64,9 @@ class Traffic(threading.Thread):
         self._failure: Exception | None = None
         client = boto3.client("kinesis", config=client_config(settings), **stack.where)
         stream = stack.environment.settings.stream
-        self._producer: Producer[int] = Producer(client, stream, settings, self._answered)
+        self._producer: Producer[int] = Producer(
+            KinesisTransport(client, stream), settings, self._answered
+        )
 
     def __enter__(self) -> Self:
         self.start()

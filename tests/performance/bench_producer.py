@@ -20,7 +20,8 @@ from typing import Any
 from loadtests.plan import Plan
 from loadtests.scripts import script_of
 from loadtests.sending import Sending
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
 
 RATE = 20_000
@@ -68,7 +69,9 @@ def put(plan: Plan, stream: Any) -> Callable[[], None]:
     ]
 
     def run() -> None:
-        with Producer[int](stream, "stream", ProducerSettings(), lambda _: None) as producer:
+        with Producer[int](
+            KinesisTransport(stream, "stream"), ProducerSettings(), lambda _: None
+        ) as producer:
             for number, tick in enumerate(ticks):
                 first = number * EVENTS_PER_PUT
                 producer.put_many(
@@ -83,7 +86,9 @@ def put(plan: Plan, stream: Any) -> Callable[[], None]:
 
 def load(plan: Plan, folder: Path, stream: Any) -> Callable[[], None]:
     """Return what sends the whole plan, tick by tick, without waiting for the clock."""
-    sending = Sending(plan, plan.parts[0], folder, stream, lambda *_: None)
+    sending = Sending(
+        plan, plan.parts[0], folder, KinesisTransport(stream, "stream"), lambda *_: None
+    )
     sending.start_us = now_us = time.time_ns() // 1_000 - 1_000_000_000
 
     def run() -> None:

@@ -8,7 +8,8 @@ import boto3
 
 from pipeline.audit.history import Answer
 from pipeline.producer.answers import Answered
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings, client_config
 
 SETTINGS = ProducerSettings(lanes=8, linger_ms=5, record_bytes=20_000)
@@ -22,7 +23,7 @@ def test_the_events_of_a_key_arrive_in_order_through_a_split(stream: Any) -> Non
         closing(
             session.client("kinesis", config=client_config(SETTINGS), **stream.where)
         ) as client,
-        Producer[int](client, stream.name, SETTINGS, answers.append) as producer,
+        Producer[int](KinesisTransport(client, stream.name), SETTINGS, answers.append) as producer,
     ):
         for first in range(0, 20_000, 1_000):
             numbers = range(first, first + 1_000)

@@ -16,6 +16,7 @@ from loadtests.progress import Progress, ProgressFile, State
 from loadtests.sending import EVENTS_PER_STEP_MAX, Sending
 from pipeline.audit.history import Answer
 from pipeline.producer.answers import BufferFull
+from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.settings import ProducerSettings
 
 START_US = 1_795_000_000_000_000
@@ -50,7 +51,9 @@ def sending(stream: GatedStream, tmp_path: Path) -> Iterator[Callable[..., Sendi
     def start(**given: Any) -> Sending:
         plan = Plan.of(run="r", stream_name="s", settings=SETTINGS, **given)
         client: Any = stream
-        started.append(Sending(plan, plan.parts[0], tmp_path, client, lambda *_: None))
+        started.append(
+            Sending(plan, plan.parts[0], tmp_path, KinesisTransport(client, "s"), lambda *_: None)
+        )
         started[0].start_us = START_US
         return started[0]
 

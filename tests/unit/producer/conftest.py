@@ -18,8 +18,9 @@ from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
 from pipeline.errors import BrokenInvariant
 from pipeline.producer.answers import Answered
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.lanes import lane_of
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings, client_config
 
 THROTTLE = "ProvisionedThroughputExceededException"
@@ -180,7 +181,7 @@ def make(kinesis: Any, answers: list[Answered[int]]) -> Iterator[Make]:
 
     def producer(chosen: ProducerSettings = QUICK, on_answer: Any = answers.append) -> Any:
         client = kinesis.client(chosen)
-        made.append((Producer(client, "stream", chosen, on_answer), client))
+        made.append((Producer(KinesisTransport(client, "stream"), chosen, on_answer), client))
         return made[-1][0]
 
     yield producer

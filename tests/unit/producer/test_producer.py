@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pipeline.audit.history import Answer
 from pipeline.errors import BrokenInvariant, UserError
 from pipeline.producer.answers import Answered
-from pipeline.producer.kinesis import Producer
+from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.outcomes import Outcome
+from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
 from tests.unit.producer.conftest import KEYS, QUICK, Make, fates, put_numbers
 
@@ -125,7 +126,7 @@ def test_whatever_fails_the_events_of_a_key_are_stored_in_their_order(
     answered: list[Answered[int]] = []
     with (
         closing(kinesis.client(chosen)) as client,
-        Producer[int](client, "stream", chosen, answered.append) as producer,
+        Producer[int](KinesisTransport(client, "stream"), chosen, answered.append) as producer,
     ):
         for first in range(0, 60, 6):
             put_numbers(producer, range(first, first + 6))
@@ -191,7 +192,7 @@ def test_nobody_listening_means_nothing_was_written(
     kinesis.port = 1
     with (
         closing(kinesis.client(QUICK)) as client,
-        Producer(client, "stream", QUICK, answers.append) as producer,
+        Producer(KinesisTransport(client, "stream"), QUICK, answers.append) as producer,
     ):
         producer.put(table="t", key="a", body=b"1", tag=1)
     assert fates(answers) == {1: Answer.REFUSED}
@@ -213,7 +214,7 @@ def test_a_client_that_retries_by_itself_is_refused(kinesis: Any) -> None:
         closing(boto3.session.Session().client("kinesis", region_name="us-east-1")) as client,
         pytest.raises(UserError, match="client_config"),
     ):
-        Producer(client, "stream", QUICK, lambda _: None)
+        KinesisTransport(client, "stream")
 
 
 def test_a_defect_of_the_listener_reaches_the_caller_instead_of_being_lost(make: Make) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Self
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from infra import setting_faults
 from infra.alarm_rule import Objectives
+from infra.settings_keeping import KeepingSettings
+from infra.settings_processing import ProcessingSettings
+from infra.settings_stream import StreamSettings
+from infra.settings_watching import WatchingSettings
 
 SECONDS_PER_HOUR: Final = 3600
 HOURS_PER_DAY: Final = 24
@@ -23,171 +26,15 @@ OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 SECRET_SETTINGS: Final = ("alarm_email", "page_email", "budget_email")
 """What is kept encrypted in the state, whether or not it was set with --secret."""
 
-LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
-"""What CloudWatch Logs takes, and nothing else (its API, PutRetentionPolicy)."""
 
-
-def _kept_days(days: int) -> int:
-    if days not in LOG_DAYS:
-        raise ValueError(f"CloudWatch Logs takes {', '.join(map(str, LOG_DAYS))}")
-    return days
-
-
-class Settings(BaseModel):
+class Settings(WatchingSettings, KeepingSettings, ProcessingSettings, StreamSettings):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
 
-    Limits without a source are AWS's own for the property that the setting becomes.
+    Limits without a source are AWS's own for the property that the setting becomes. The groups stand
+    last first: pydantic lists the fields of the last class that is inherited from before the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    stream_mode: Literal["provisioned", "on_demand"] = Field(
-        "provisioned", description="Whether the stream has a fixed number of shards or grows."
-    )
-    shard_count: int = Field(
-        1, ge=1, le=500, description="Shards of a provisioned stream; one takes 1 MB/s."
-    )
-    retention_hours: int = Field(
-        24, ge=24, le=8760, description="How long the stream keeps records."
-    )
-    batch_size: int = Field(
-        10_000, ge=1, le=10_000, description="Stream records a batch at most; 6 MB come first."
-    )
-    batch_window_seconds: int = Field(
-        1,
-        ge=1,
-        le=300,
-        description="How long a batch is gathered. At least 1: the gap check shares the shard's "
-        "5 reads a second with the mapping (protocol.md, 2).",
-    )
-    starting_position: Literal["TRIM_HORIZON", "LATEST"] = Field(
-        "TRIM_HORIZON",
-        description="Where a new mapping starts; LATEST skips what came before it was ready.",
-    )
-    retry_attempts_max: int = Field(
-        -1, ge=-1, le=10_000, description="Retries of a failed batch; -1 retries until it expires."
-    )
-    record_age_seconds_max: int = Field(
-        -1, ge=-1, le=604_800, description="Age at which a record is set aside; -1 never does."
-    )
-    bisect_on_error: bool = Field(
-        False,
-        description="Whether Lambda splits a failed batch. The protocol isolates poison itself, "
-        "and an outage would shred batches to single records.",
-    )
-    window_seconds: int = Field(
-        300,
-        ge=1,
-        le=604_800,
-        description="How long a copy of an event is recognised, by arrival time.",
-    )
-    architecture: Literal["arm64", "x86_64"] = Field(
-        "arm64", description="Processor of the functions."
-    )
-    memory_mb: int = Field(
-        1769, ge=512, le=10_240, description="Memory of a function; 1769 MB are one whole CPU."
-    )
-    run_seconds_max: int = Field(
-        60, ge=60, le=900, description="How long one run of a function may take."
-    )
-    package: Literal["aws", "host", "local"] = Field(
-        "aws", description="What the functions are packaged for; the local stack says local."
-    )
-    package_file: Path | None = Field(
-        None, description="A package that was built before; built when absent."
-    )
-    backup_days: int = Field(
-        35, ge=1, le=35, description="How far back the ledger can be restored."
-    )
-    noncurrent_days: int = Field(
-        30, ge=1, le=3650, description="How long the lake keeps overwritten or deleted versions."
-    )
-    log_days: Annotated[int, AfterValidator(_kept_days)] = Field(
-        30, description="How long the functions' logs are kept."
-    )
-    key_deletion_days: int = Field(
-        30, ge=7, le=30, description="How long a deleted key can be called back."
-    )
-    retain_data: bool = Field(
-        True, description="Whether stream, lake, ledger and key refuse to be destroyed."
-    )
-    destroy_data: bool = Field(
-        False,
-        description="Whether lake and ledger go with all that they hold. Data is destroyed only "
-        "where retain_data is false as well.",
-    )
-    alarm_email: str | None = Field(
-        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told of alarms, besides the topic."
-    )
-    page_email: str | None = Field(
-        None,
-        pattern=r"^[^@\s]+@[^@\s]+$",
-        description="Who is paged, once an incident, besides the pages topic.",
-    )
-    budget_usd: float | None = Field(
-        None, gt=0, description="What the account may cost a month before somebody is told of it."
-    )
-    budget_email: str | None = Field(
-        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Who is told; else the alarms' topic."
-    )
-    oldest_event_age_seconds_max: int = Field(
-        300,
-        ge=1,
-        le=86_400,
-        description="Alarm: age of the oldest event not yet in the lake, seen from outside.",
-    )
-    iterator_age_seconds_max: int = Field(
-        300, ge=1, le=86_400, description="Alarm: age of the records that the function gets."
-    )
-    canary_seconds_max: int = Field(
-        180,
-        ge=1,
-        le=3_600,
-        description="How old the newest canary in the lake may be, beyond the batch window.",
-    )
-    canary_minutes_max: int = Field(
-        3,
-        ge=1,
-        le=60,
-        description="Alarm: minutes with no such canary in the lake, beyond the batch window.",
-    )
-    retention_percent_max: float = Field(
-        50, gt=0, le=90, description="Alarm: age of unread records, as a share of retention."
-    )
-    duration_percent_max: float = Field(
-        80, gt=0, le=100, description="Alarm: the longest run, as a share of run_seconds_max."
-    )
-    quarantine_percent_max: float = Field(
-        1.0, gt=0, le=100, description="Alarm: share of events that end in quarantine."
-    )
-    small_files_max: int = Field(
-        1_000, ge=0, description="Alarm: files an hour from which on their average size counts."
-    )
-    file_bytes_min: int = Field(
-        16_384, ge=1, description="Alarm: average size of an hour's files, where they are many."
-    )
-    quiet_minutes: int | None = Field(
-        None,
-        ge=1,
-        le=1_440,
-        description="Alarm: minutes with nothing but the canary; none for a stream that may rest.",
-    )
-    audit_minutes: int = Field(
-        5,
-        ge=0,
-        le=60,
-        description="How often the auditor holds the lake against the stream; 0 makes none.",
-    )
-    audit_delay_seconds: int = Field(
-        60,
-        ge=0,
-        le=3_600,
-        description="How long after its arrival a record is audited: what is in flight comes to "
-        "rest first.",
-    )
-    runbooks_url: str = Field(
-        "runbooks", min_length=1, description="Where runbooks are read; alarms link to them."
-    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

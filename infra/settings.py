@@ -30,8 +30,8 @@ SECRET_SETTINGS: Final = ("alarm_email", "page_email", "budget_email")
 class Settings(WatchingSettings, KeepingSettings, ProcessingSettings, StreamSettings):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
 
-    Limits without a source are AWS's own for the property that the setting becomes. The groups stand
-    last first: pydantic lists the fields of the last class that is inherited from before the others.
+    Limits without a source are AWS's own for the property that the setting becomes. The groups
+    stand last first: pydantic puts the fields of the last class that is inherited from first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,6 +11,7 @@ from loadtests.plan import Plan
 from loadtests.progress import Progress
 from loadtests.shapes import ShapeName
 from pipeline.errors import SluiceError
+from pipeline.sources.connections import connection_of
 
 _LOCAL_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
@@ -38,7 +39,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         where |= {"endpoint_url": endpoint, **_LOCAL_KEYS}
     return Plan.of(
         run=given.run,
-        stream_name=outputs["stream_name"],
+        connection=connection_of(outputs),
         where=where,
         shape=given.shape,
         rate=given.rate,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from loadtests.shapes import SPIKE_TIMES, Shape, ShapeName, seconds_for, shape_of
 from pipeline.errors import UserError
 from pipeline.producer.settings import ProducerSettings
+from pipeline.sources.connections import Connection
 
 PLAN_FILE: Final = "plan.json"
 PLANES_SHARE: Final = 0.02
@@ -48,7 +49,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str = Field(pattern=r"^[A-Za-z0-9_-]{1,24}$")
-    stream_name: str = Field(min_length=1)
+    connection: Connection
     where: dict[str, Any] = Field(default_factory=dict)
     shape: ShapeName = "steady"
     rate: float = Field(gt=0, le=10_000_000)

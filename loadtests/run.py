@@ -138,7 +138,7 @@ class Load:
         progress = self.progress()
         note = {
             "run": self.plan.run,
-            "stream": self.plan.stream_name,
+            "stream": self.plan.connection.name,
             "shape": self.plan.shape_in_words,
             "rate": self.plan.rate,
             "seconds": self.plan.seconds,

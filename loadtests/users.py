@@ -28,9 +28,8 @@ from pipeline.audit.history import Answer
 from pipeline.domain.contracts import ACTIONS
 from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import OperatingError
-from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.published import PublishedMetrics
-from pipeline.producer.settings import client_config
+from pipeline.producer.transports import transport_for
 
 TICK_SECONDS: Final = 0.02
 PROGRESS_SECONDS: Final = 0.5
@@ -72,10 +71,8 @@ def _set_up(environment: Environment, **_: object) -> None:
             context={},
         )
 
-    client = boto3.session.Session().client(
-        "kinesis", config=client_config(plan.settings), **plan.where
-    )
-    sending = Sending(plan, part, load, KinesisTransport(client, plan.stream_name), on_record)
+    transport = transport_for(plan.connection, plan.settings, where=plan.where)
+    sending = Sending(plan, part, load, transport, on_record)
     progress = ProgressFile(load, part.name)
     progress.append(sending.progress(_now_us(), State.READY))
     line = sys.stdin.readline()
@@ -109,7 +106,7 @@ def _report(sending: Sending, progress: ProgressFile) -> None:
 def _published_of(plan: Plan) -> PublishedMetrics:
     """Return where this process publishes its producer's figures, also once at its end."""
     client = boto3.session.Session().client("cloudwatch", config=CLIENT_CONFIG, **plan.where)
-    _published.append(PublishedMetrics(client, stream=plan.stream_name))
+    _published.append(PublishedMetrics(client, stream=plan.connection.name))
     return _published[-1]
 
 

@@ -14,6 +14,7 @@ from loadtests.plan import Plan
 from loadtests.progress import Progress as LoadProgress
 from loadtests.shapes import SPIKE_TIMES, ShapeName
 from pipeline.producer.settings import ProducerSettings
+from pipeline.sources.connections import connection_of
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.aws_limits import aws_limits, facts_of
@@ -41,7 +42,7 @@ def plan_for(stack: Stack, **wanted: Any) -> Plan:
     """Return the plan of a load on a stack. Raises UserError on a value out of bounds."""
     return Plan.of(
         run=new_run(),
-        stream_name=stack.outputs["stream_name"],
+        connection=connection_of(stack.outputs),
         where=stack.where,
         **wanted,
     )

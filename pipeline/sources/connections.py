@@ -1,9 +1,10 @@
 """How a stream is reached: one value a broker, shared by workers, producers and load tests."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class KinesisConnection(BaseModel):
@@ -13,6 +14,11 @@ class KinesisConnection(BaseModel):
 
     kind: Literal["kinesis"] = "kinesis"
     stream: str = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        """Return what metrics and reports call the stream."""
+        return self.stream
 
 
 class KafkaConnection(BaseModel):
@@ -29,6 +35,11 @@ class KafkaConnection(BaseModel):
     """Whose certificates are trusted; None: the system's."""
     region: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Return what metrics and reports call the topic, and its shards begin with."""
+        return self.topic
+
 
 class PulsarConnection(BaseModel):
     """A partitioned Pulsar topic; TLS where the URL says `pulsar+ssl`."""
@@ -44,7 +55,20 @@ class PulsarConnection(BaseModel):
     token_file: Path | None = None
     """Read anew whenever the broker asks, so that a token may be replaced under way."""
 
+    @property
+    def name(self) -> str:
+        """Return what metrics and reports call the topic, and its shards begin with."""
+        return self.topic.rpartition("/")[2]
+
 
 Connection = Annotated[
     KinesisConnection | KafkaConnection | PulsarConnection, Field(discriminator="kind")
 ]
+
+_CONNECTION: Final = TypeAdapter[Connection](Connection)
+
+
+def connection_of(outputs: Mapping[str, Any]) -> Connection:
+    """Return how a deployed stack's stream is reached: its output `connection`, or its stream."""
+    given = outputs.get("connection") or {"kind": "kinesis", "stream": outputs["stream_name"]}
+    return _CONNECTION.validate_python(given)

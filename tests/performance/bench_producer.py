@@ -23,6 +23,7 @@ from loadtests.sending import Sending
 from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
+from pipeline.sources.connections import KinesisConnection
 
 RATE = 20_000
 TICK_US = 20_000
@@ -106,7 +107,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=400_000)
     events: int = parser.parse_args().events
-    plan = Plan.of(run="bench", stream_name="stream", rate=RATE, events=events)
+    connection = KinesisConnection(stream="stream")
+    plan = Plan.of(run="bench", connection=connection, rate=RATE, events=events)
     with tempfile.TemporaryDirectory() as folder:
         found = {
             "put": measure(events, lambda stream: put(plan, stream)),

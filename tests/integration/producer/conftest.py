@@ -14,6 +14,7 @@ from infra.local import supervisor
 from infra.local.supervisor import LocalAws
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
+from pipeline.sources.connections import KinesisConnection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Stream:
     def outputs(self, folder: Path) -> Path:
         path = folder / "outputs.json"
         outputs = {
-            "stream_name": self.name,
+            "connection": KinesisConnection(stream=self.name),
             "region": self.where["region_name"],
             "endpoint": self.where["endpoint_url"],
         }

@@ -21,6 +21,7 @@ from pipeline.audit.checksum import checksum
 from pipeline.audit.history import HISTORY_SCHEMA
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
+from pipeline.sources.connections import KinesisConnection
 
 BY_TABLE = {contract.table: contract for contract in CONTRACTS}
 
@@ -51,7 +52,7 @@ def test_a_load_accounts_for_every_event_that_it_put_into_the_stream(
 ) -> None:
     plan = Plan.of(
         run="run1",
-        stream_name=stream.name,
+        connection=KinesisConnection(stream=stream.name),
         where=stream.where,
         shape="ramp",
         rate=2_000,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loadtests.plan import WEB_USER_RATE_MAX, Plan
 from pipeline.errors import UserError
 
-GIVEN = {"run": "run1", "stream_name": "stream", "rate": 1_000}
+GIVEN = {"run": "run1", "connection": {"kind": "kinesis", "stream": "stream"}, "rate": 1_000}
 
 
 @given(st.integers(1, 100_000), st.integers(1, 8), st.integers(0, 50))

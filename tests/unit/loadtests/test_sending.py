@@ -18,6 +18,7 @@ from pipeline.audit.history import Answer
 from pipeline.producer.answers import BufferFull
 from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.settings import ProducerSettings
+from pipeline.sources.connections import KinesisConnection
 
 START_US = 1_795_000_000_000_000
 SETTINGS = ProducerSettings(linger_ms=1, put_seconds_max=0.05, buffer_bytes_max=200_000)
@@ -49,7 +50,8 @@ def sending(stream: GatedStream, tmp_path: Path) -> Iterator[Callable[..., Sendi
     started: list[Sending] = []
 
     def start(**given: Any) -> Sending:
-        plan = Plan.of(run="r", stream_name="s", settings=SETTINGS, **given)
+        connection = KinesisConnection(stream="s")
+        plan = Plan.of(run="r", connection=connection, settings=SETTINGS, **given)
         client: Any = stream
         started.append(
             Sending(plan, plan.parts[0], tmp_path, KinesisTransport(client, "s"), lambda *_: None)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from loadtests.plan import Plan
 from loadtests.shapes import Segment, Shape, ShapeName, seconds_for, shape_of
 from pipeline.errors import UserError
+from pipeline.sources.connections import KinesisConnection
 
 NAMES: tuple[ShapeName, ...] = get_args(ShapeName)
 SEGMENTS = st.builds(
@@ -103,7 +104,7 @@ def test_a_plan_of_any_shape_shares_out_exactly_its_events(
         producers=producers,
         web_users=web_users,
         run="r1",
-        stream_name="stream",
+        connection=KinesisConnection(stream="stream"),
         rate=1_000,
     )
     sources = [source for part in plan.parts for source in part.sources]
@@ -115,7 +116,7 @@ def test_a_plan_spikes_as_high_as_it_is_told_and_no_lower_than_its_rate() -> Non
     def plan(spike_times: float) -> Plan:
         return Plan.of(
             run="r1",
-            stream_name="stream",
+            connection=KinesisConnection(stream="stream"),
             rate=100,
             shape="spike",
             seconds=10,

@@ -6,25 +6,24 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from infra.local import processes, supervisor
+from infra.local import processes
 from infra.local.engine.install import find, install
 from infra.local.supervisor import LocalAws
+from tests.embedded_aws import aws, client, package_file
+
+__all__ = ["aws", "client", "package_file"]
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_COPIES = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml")
 COMMAND_SECONDS_MAX = 300
 PASSPHRASE = "correct horse battery staple"
-HANDLER = "def handler(event, context):\n    return {'version': context.function_version}\n"
-FUNCTIONS = ("process_stream", "sweep_ledger", "probe_freshness", "audit_lake")
 
 
 @dataclass(kw_only=True)
@@ -111,23 +110,6 @@ def engine_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """An embedded AWS on a free port."""
-    folder = tmp_path_factory.mktemp("aws")
-    yield supervisor.start(folder)
-    supervisor.stop(folder)
-
-
-@pytest.fixture(scope="session")
-def client(aws: LocalAws) -> Callable[[str], Any]:
-    """Make a client of a service of the embedded AWS."""
-    session = boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=aws.region
-    )
-    return lambda service: session.client(service, endpoint_url=aws.endpoint)
-
-
-@pytest.fixture(scope="session")
 def provider_port(aws: LocalAws) -> Iterator[int]:
     """The port of the local provider, a process of its own as a plugin is."""
     provider = subprocess.Popen(
@@ -144,18 +126,6 @@ def provider_port(aws: LocalAws) -> Iterator[int]:
         processes.end([process], grace_seconds=6.0)
     provider.wait()
     provider.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Functions that answer with their version: small, for tests of the engine alone."""
-    path = tmp_path_factory.mktemp("package") / "functions.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("lambdas/__init__.py", "")
-        for folder in FUNCTIONS:
-            archive.writestr(f"lambdas/{folder}/__init__.py", "")
-            archive.writestr(f"lambdas/{folder}/handler.py", HANDLER)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,47 +1,17 @@
 """Stacks on an embedded AWS of these tests' own."""
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from infra.local import deploy, supervisor
+from infra.local import deploy
 from infra.local.supervisor import LocalAws
+from tests.embedded_aws import aws, client, package_file
 
-HANDLER = "def handler(event, context):\n    return {'version': context.function_version}\n"
-
-
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """An embedded AWS on a free port."""
-    folder = tmp_path_factory.mktemp("aws")
-    yield supervisor.start(folder)
-    supervisor.stop(folder)
-
-
-@pytest.fixture(scope="session")
-def package_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Functions that answer with their version."""
-    path = tmp_path_factory.mktemp("package") / "functions.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("lambdas/__init__.py", "")
-        for folder in ("process_stream", "sweep_ledger", "probe_freshness", "audit_lake"):
-            archive.writestr(f"lambdas/{folder}/__init__.py", "")
-            archive.writestr(f"lambdas/{folder}/handler.py", HANDLER)
-    return path
-
-
-@pytest.fixture(scope="session")
-def client(aws: LocalAws) -> Callable[[str], Any]:
-    """Make a client of a service of the embedded AWS."""
-    session = boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=aws.region
-    )
-    return lambda service: session.client(service, endpoint_url=aws.endpoint)
+__all__ = ["aws", "client", "package_file"]
 
 
 @dataclass(kw_only=True)

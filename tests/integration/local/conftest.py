@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from infra.local import supervisor
+from infra.local.front.control import Front
 from infra.local.supervisor import LocalAws, Pace
 
 Found = TypeVar("Found")
@@ -222,3 +223,16 @@ def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
     yield make
     supervisor.stop(tmp_path / "aws")
+
+
+@pytest.fixture(scope="module")
+def plain_front(lab: Lab) -> Front:
+    return Front(lab.aws.endpoint)
+
+
+@pytest.fixture
+def front(plain_front: Front) -> Iterator[Front]:
+    """The front of the local AWS; what a test switches on is off after it."""
+    yield plain_front
+    plain_front.clear()
+    plain_front.limits(False)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,6 @@ from infra.local.front.control import Front
 from infra.local.front.faults import Fault
 from tests.integration.local.calls import THROTTLED, code_of, once, read_all, records
 from tests.local_aws import aws_rule
-
-
-@pytest.fixture(scope="module")
-def front(lab: Any) -> Front:
-    return Front(lab.aws.endpoint)
-
-
-@pytest.fixture(autouse=True)
-def nothing_on(front: Front) -> Iterator[None]:
-    yield
-    front.clear()
-    front.limits(False)
 
 
 def test_nobody_but_this_machine_reaches_the_front(lab: Any) -> None:

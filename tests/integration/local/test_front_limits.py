@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,18 +16,6 @@ PLAIN = """
 def handler(event, context):
     return len(str(event))
 """
-
-
-@pytest.fixture(scope="module")
-def front(lab: Any) -> Front:
-    return Front(lab.aws.endpoint)
-
-
-@pytest.fixture(autouse=True)
-def nothing_on(front: Front) -> Iterator[None]:
-    yield
-    front.clear()
-    front.limits(False)
 
 
 @aws_rule(

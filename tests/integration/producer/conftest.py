@@ -10,11 +10,12 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from infra.local import supervisor
 from infra.local.supervisor import LocalAws
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
-from pipeline.sources.connections import KinesisConnection
+from tests.embedded_aws import aws
+
+__all__ = ["aws"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Stream:
     def outputs(self, folder: Path) -> Path:
         path = folder / "outputs.json"
         outputs = {
-            "connection": KinesisConnection(stream=self.name),
+            "stream_name": self.name,
             "region": self.where["region_name"],
             "endpoint": self.where["endpoint_url"],
         }
@@ -61,13 +62,6 @@ class Stream:
             if not page["Records"] and not page["MillisBehindLatest"]:
                 return
             iterator = page.get("NextShardIterator")
-
-
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    folder = tmp_path_factory.mktemp("aws")
-    yield supervisor.start(folder)
-    supervisor.stop(folder)
 
 
 @pytest.fixture

@@ -21,7 +21,10 @@ from pipeline.environment import wall_clock_ms
 from pipeline.functions import core_for, worker_for
 from pipeline.ledger.seams import Core
 from sluice.stack import Stack
+from tests.embedded_aws import aws
 from tests.faults.stack.conftest import Rig
+
+__all__ = ["aws"]
 
 RUN_SECONDS_MAX = 60
 LOOK_SECONDS = 0.1
@@ -87,13 +90,6 @@ class ReplayRig(Rig):
     """A rig with its consumer."""
 
     consumer: Consumer
-
-
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[supervisor.LocalAws]:
-    folder = tmp_path_factory.mktemp("aws")
-    yield supervisor.start(folder)
-    supervisor.stop(folder)
 
 
 @pytest.fixture

@@ -162,6 +162,7 @@ class Worker:
             shard=shard,
             committed=start.committed,
             waiting=ahead.position if ahead is not None else None,
+            waiting_since_ms=ahead.arrival_ms if ahead is not None else None,
             lag_ms=max(0, self._clock_ms() - ahead.arrival_ms) if ahead is not None else 0,
             unpublished=start.unpublished is not None,
             open=start.open_range is not None,

@@ -15,14 +15,14 @@ from pipeline.audit.relations import Inputs, find_inputs
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.verify import verify
 from pipeline.contracts import CONTRACTS
+from pipeline.environment import wall_clock_ms
 from pipeline.errors import UserError
-from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claims
 from pipeline.replay import read_quarantine
 from pipeline.sinks.lake_reader import TableFiles, copy_lake, read_publications
 from sluice.alarm_history import alarm_spans
 from sluice.console import progress, result, shown
-from sluice.drain import drain_with_bar, waits_for
+from sluice.drain import drain_with_bar, left_of
 from sluice.stack import Stack
 
 
@@ -48,8 +48,7 @@ def account(stack: Stack, load: Path, *, on_note: Callable[[str], None]) -> Acco
     # Read before the lake is: what is committed later cannot make a loss of it.
     undrained = tuple(
         f"not drained: {said}; run: ./dev sluice drain --stack {stack.name}"
-        for status in worker_for(stack.environment).pending()
-        if (said := waits_for(status))
+        for said in left_of(stack, arrived_by_ms=wall_clock_ms())
     )
     lake = load / "lake"
     shutil.rmtree(lake, ignore_errors=True)

@@ -21,17 +21,41 @@ LOOK_SECONDS: Final = 1.0
 """Each look reads every shard once, of the 5 reads a second that it shares with the mapping."""
 SWEEP_SECONDS: Final = 15.0
 DRAIN_SECONDS_MAX: Final = 300.0
+FINISH_SECONDS_MAX: Final = 5.0
+"""For a batch that is under way, such as the canary's: it takes a second."""
 
 
-def waits_for(status: ShardStatus) -> str:
-    """Return what is left to do on a shard, in words; empty when it is drained."""
+def waits_for(status: ShardStatus, *, arrived_by_ms: int | None = None) -> str:
+    """Return what is left to do on a shard, in words; empty when it is drained.
+
+    With `arrived_by_ms` only for what had arrived by then: a stream that lives, if only by its
+    canaries, may never be seen at rest.
+    """
     if status.unpublished:
         return f"{status.shard}: a commit to be published"
+    since_ms = status.waiting_since_ms
+    if arrived_by_ms is not None and since_ms is not None and since_ms > arrived_by_ms:
+        return ""
     if status.open:
         return f"{status.shard}: an attempt that has not ended"
     if status.waiting is not None:
         return f"{status.shard}: records not committed, the oldest {status.lag_ms / 1000:.1f} s old"
     return ""
+
+
+def left_of(stack: Stack, *, arrived_by_ms: int) -> tuple[str, ...]:
+    """Return what is left to do of what had arrived by a time, after a moment to finish it in."""
+    worker = worker_for(stack.environment)
+    deadline = time.monotonic() + FINISH_SECONDS_MAX
+    while True:
+        left = tuple(
+            said
+            for status in worker.pending()
+            if (said := waits_for(status, arrived_by_ms=arrived_by_ms))
+        )
+        if not left or time.monotonic() >= deadline:
+            return left
+        time.sleep(LOOK_SECONDS)
 
 
 def unpublished_shards(stack: Stack) -> list[str]:

@@ -181,13 +181,15 @@ class RestoredShard:
 class ShardStatus:
     """Where a shard stands, as `status` and `drain` show it.
 
-    `waiting` is the first position that nobody has committed, `lag_ms` the age of that record by
-    arrival, 0 at the tip. A shard is drained when nothing waits, is open or is unpublished.
+    `waiting` is the first position that nobody has committed, `waiting_since_ms` when that record
+    arrived and `lag_ms` its age, 0 at the tip. A shard is drained when nothing waits, is open or is
+    unpublished.
     """
 
     shard: ShardId
     committed: Position | None
     waiting: Position | None
+    waiting_since_ms: int | None
     lag_ms: int
     unpublished: bool
     open: bool

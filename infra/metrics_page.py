@@ -31,6 +31,7 @@ ORIGINS: Final[dict[Origin, str]] = {
     "auditor": "By the auditor, once every few minutes",
     "producer": "By a producer's process, once a minute, where it is told to "
     "(`sluice load --producer-metrics`)",
+    "worker": "By each process of the long-running worker, every few seconds, beside its takes'",
 }
 CATALOGUE: Final = (*metrics.CATALOGUE, *MEASURES)
 

@@ -1,18 +1,20 @@
-"""The one place that reads the environment: it gives a function its settings, clients and clock."""
+"""The one place that reads the environment: it gives a process its settings, clients and clock."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import boto3
 from botocore.config import Config
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline import names
 from pipeline.errors import UserError
+from pipeline.sources.connections import Connection
 
 CLIENT_CONFIG: Final = Config(
     connect_timeout=3,
@@ -53,6 +55,70 @@ class FunctionSettings(BaseModel):
             ) from None
 
 
+def _from_text(value: object) -> object:
+    """Return a connection's fields; a variable holds them as JSON. Raises ValueError."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+class WorkerSettings(BaseModel):
+    """What the long-running worker is told by its environment variables; each has its meaning here.
+
+    `run_seconds_max` bounds a take: half of it for work, the rest for its last calls, so that a
+    take is surely over by then (`pipeline.ledger.settings`). `retention_seconds` may be less than
+    the stream keeps its records, never more.
+    """
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    connection: Annotated[Connection, BeforeValidator(_from_text)] = Field(
+        alias=names.ENV_CONNECTION
+    )
+    ledger_table: str = Field(alias=names.ENV_LEDGER_TABLE, min_length=3)
+    lake_bucket: str = Field(alias=names.ENV_LAKE_BUCKET, min_length=3)
+    window_seconds: int = Field(default=300, alias=names.ENV_WINDOW_SECONDS, ge=1)
+    retention_seconds: int = Field(default=86_400, alias=names.ENV_RETENTION_SECONDS, ge=1)
+    run_seconds_max: int = Field(default=120, alias=names.ENV_RUN_SECONDS_MAX, ge=10, le=900)
+    metrics_namespace: str = Field(
+        default=names.METRICS_NAMESPACE, alias=names.ENV_METRICS_NAMESPACE, min_length=1
+    )
+    buffer_bytes: int = Field(default=64 << 20, alias=names.ENV_WORKER_BUFFER_BYTES, ge=1)
+    """What all partitions together may hold that is fetched and not committed."""
+    batch_bytes: int = Field(default=4 << 20, alias=names.ENV_WORKER_BATCH_BYTES, ge=1)
+    batch_records: int = Field(default=10_000, alias=names.ENV_WORKER_BATCH_RECORDS, ge=1)
+    batch_age_ms: int = Field(default=200, alias=names.ENV_WORKER_BATCH_AGE_MS, ge=0)
+    """How long an event of an idle stream waits for others."""
+    batch_age_ms_max: int = Field(default=2_000, alias=names.ENV_WORKER_BATCH_AGE_MS_MAX, ge=0)
+    """How long a batch of a backlog waits until it is full."""
+    threads: int = Field(default=4, alias=names.ENV_WORKER_THREADS, ge=1, le=64)
+    grace_seconds: int = Field(default=25, alias=names.ENV_WORKER_GRACE_SECONDS, ge=0)
+    """How long takes may go on at the end, and before a partition goes: under ECS's 30 seconds
+    from SIGTERM to SIGKILL (ECS developer guide, "stopTimeout")."""
+    http_host: str = Field(default="127.0.0.1", alias=names.ENV_WORKER_HTTP_HOST)
+    http_port: int = Field(default=8080, alias=names.ENV_WORKER_HTTP_PORT, ge=0, le=65_535)
+    sweep_seconds: int = Field(default=60, alias=names.ENV_WORKER_SWEEP_SECONDS, ge=1)
+    report_seconds: int = Field(default=10, alias=names.ENV_WORKER_REPORT_SECONDS, ge=1)
+    health_age_seconds_max: int = Field(default=300, alias=names.ENV_HEALTH_AGE_SECONDS_MAX, ge=1)
+    broker_silence_seconds_max: int = Field(
+        default=120, alias=names.ENV_BROKER_SILENCE_SECONDS_MAX, ge=1
+    )
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> "WorkerSettings":
+        """Return the validated settings. Raises UserError that names each bad variable."""
+        try:
+            return cls.model_validate(dict(variables))
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise UserError(
+                f"the worker's environment is wrong: {wrong}; deploy it with the Pulumi program"
+            ) from None
+
+
+def worker_settings() -> WorkerSettings:
+    """Return the settings of this worker's process. Raises UserError."""
+    return WorkerSettings.from_environment(os.environ)
+
+
 def wall_clock_ms() -> int:
     """Return the time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
@@ -69,11 +135,11 @@ class Environment:
     clock_ms: Callable[[], int] = field(default=wall_clock_ms)
 
 
-def clients(**where: Any) -> dict[str, Any]:
+def clients(*, config: Config = CLIENT_CONFIG, **where: Any) -> dict[str, Any]:
     """Return the pipeline's three boto3 clients; `where` is endpoint_url, region_name and keys."""
     session = boto3.session.Session()
     return {
-        service: session.client(service, config=CLIENT_CONFIG, **where)
+        service: session.client(service, config=config, **where)
         for service in ("kinesis", "dynamodb", "s3")
     }
 

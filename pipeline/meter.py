@@ -78,6 +78,17 @@ class Meter:
             self.measured[place] += each.values
             self.measured[place] += [float(published_ms - at) for at in each.times_ms]
 
+    def add(self, other: "Meter") -> None:
+        """Take in what another meter counted, of a take that has ended."""
+        self.counts = add_counts(self.counts, other.counts)
+        self.files += other.files
+        self.bytes += other.bytes
+        self.conflicts += other.conflicts
+        self.lost_ends += other.lost_ends
+        self.ages_ms += other.ages_ms
+        for place, values in other.measured.items():
+            self.measured[place] += values
+
     @property
     def lost(self) -> int:
         """Ranges of the stream that are gone: rows of quarantine, and tails of unlisted shards."""

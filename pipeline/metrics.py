@@ -8,9 +8,9 @@ from typing import Final, Literal, TextIO
 from pipeline.errors import BrokenInvariant
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
-Origin = Literal["takes", "probe", "auditor", "producer", "domain"]
-"""Who emits a metric: the takes of stream processor and sweeper, the probe, the auditor, a
-producer's own process, or the takes for a contract of the domain."""
+Origin = Literal["takes", "probe", "auditor", "producer", "worker", "domain"]
+"""Who emits a metric: the takes of stream processor, sweeper and worker, the probe, the auditor, a
+producer's own process, the worker's loop, or the takes for a contract of the domain."""
 
 STREAM_DIMENSION: Final = "Stream"
 REASON_DIMENSION: Final = "Reason"
@@ -147,6 +147,25 @@ PRODUCER_HELD_BACK_MS: Final = Metric(
     origin="producer",
 )
 
+WORKER_LAG: Final = Metric(
+    name="ConsumerLag",
+    unit="Count",
+    meaning="Records that the stream holds after what is committed, of a worker's partitions.",
+    origin="worker",
+)
+WORKER_BUFFER: Final = Metric(
+    name="WorkerBufferBytes",
+    unit="Bytes",
+    meaning="Fetched and not yet committed, in one worker.",
+    origin="worker",
+)
+WORKER_HELD_MS: Final = Metric(
+    name="OldestHeldAge",
+    unit="Milliseconds",
+    meaning="How long the oldest fetched record waits to be committed, in one worker.",
+    origin="worker",
+)
+
 CATALOGUE: Final = (
     RECEIVED,
     STORED,
@@ -173,6 +192,9 @@ CATALOGUE: Final = (
     PRODUCER_THROTTLED,
     PRODUCER_REFUSED,
     PRODUCER_HELD_BACK_MS,
+    WORKER_LAG,
+    WORKER_BUFFER,
+    WORKER_HELD_MS,
 )
 """What this project measures whatever the domain; the domain adds its own beside its contracts."""
 

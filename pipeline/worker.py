@@ -33,9 +33,13 @@ TOKEN_BYTES: Final = 16
 
 
 class Worker:
-    """One process's worker. It serves one take or sweep at a time.
+    """One process's worker. A shard has one take at a time; different shards may have theirs at once.
 
-    `ledger`, `store`, `source` and `core` are the seams of `pipeline.ledger.seams`. Threads that it
+    `ledger`, `store`, `source` and `core` are the seams of `pipeline.ledger.seams`: several threads
+    may call them (boto3's clients are safe for that, boto3 guide, "Multithreading with clients"; so
+    are `DynamoLedger`, `S3Store` and `KinesisSource`, which keep nothing else, and the pure core).
+    Of its own a worker changes the seen sets alone, each an immutable value under its shard's key:
+    a sweep beside a take at worst keeps the older one, whose tag then tells (T2). Threads that it
     starts have ended when a verb returns: a frozen function must not resume them in a later run.
     """
 
@@ -191,6 +195,10 @@ class Worker:
     def remember(self, shard: ShardId, warm: WarmSet, /) -> None:
         """Keep a shard's seen set."""
         self._warm[shard] = warm
+
+    def forget(self, shard: ShardId, /) -> None:
+        """Let go of a shard's seen set: another worker has the shard now."""
+        self._warm.pop(shard, None)
 
     def together(self, effects: Sequence[Effect[T]], /) -> tuple[T, ...]:
         """Perform independent effects in threads, all joined on return. Raises the first error."""

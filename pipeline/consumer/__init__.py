@@ -1,0 +1,1 @@
+"""The long-running worker: partitions of any stream, taken batch by batch through the protocol."""

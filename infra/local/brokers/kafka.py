@@ -1,0 +1,262 @@
+"""A real Kafka of one node on this machine (KRaft: no ZooKeeper), up in about three seconds.
+
+    start(folder) -> LocalKafka    running(folder) -> LocalKafka | None
+
+What it keeps lies in the folder: started there again, on the same ports, it has all of it. A
+record's time is the broker's (`LogAppendTime`), and topics are made by asking only.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from infra.local.brokers import artifacts, java, tls
+from infra.local.brokers.broker_process import BrokerProcess, words
+from infra.local.brokers.ports import HOST, lasting_ports
+from pipeline.errors import OperatingError
+
+CLUSTER_ID: Final = "U2x1aWNlLUxvY2FsLUthZg"
+"""A UUID in base64, as Kafka wants it; each folder is a cluster of its own all the same."""
+MEMORY: Final = "-Xmx512m"
+ADMIN_SECONDS_MAX: Final = 20.0
+PLACE: Final = "kafka.json"
+SETTINGS: Final = "server.properties"
+DATA: Final = "data"
+LOGGING: Final = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+ONE_NODE: Final = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "message.timestamp.type": "LogAppendTime",
+    "auto.create.topics.enable": False,
+    "num.partitions": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    # What retention has ended is gone within a second or two, not within five minutes.
+    "log.retention.check.interval.ms": 1_000,
+    "log.segment.delete.delay.ms": 1_000,
+    "log.flush.start.offset.checkpoint.interval.ms": 1_000,
+    # A node that was killed is let in again once its session is over: 9 seconds by default.
+    "broker.session.timeout.ms": 2_000,
+    "broker.heartbeat.interval.ms": 250,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalKafka:
+    """A Kafka on this machine: `tls_servers` and `ca_file` are there when TLS was asked for."""
+
+    folder: Path
+    port: int
+    controller_port: int
+    tls_port: int | None = None
+    ca_file: Path | None = None
+    stays: bool = False
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Return the address of the listener without TLS."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def tls_servers(self) -> str:
+        """Return the address of the listener with TLS."""
+        assert self.tls_port is not None, "started without TLS"
+        return f"{HOST}:{self.tls_port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Return the id of its process, None when it does not run."""
+        process = self._process.find()
+        return None if process is None else process.pid
+
+    def stop(self) -> None:
+        """End it as a person would (SIGTERM)."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Start it on the same data and ports, ending it first if it runs; wait until it serves."""
+        self._process.stop()
+        self._process.start(stays=self.stays)
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int = 1,
+        *,
+        retention_ms: int | None = None,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a topic; `config` is the topic's own configuration by Kafka's names."""
+        kept = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
+        topic = NewTopic(name, partitions, 1, config={**kept, **(config or {})})
+        self._do(lambda admin: admin.create_topics([topic]))
+        self._until(lambda: len(self._partitions(name)) == partitions, f"topic {name}")
+
+    def add_partitions(self, name: str, total: int) -> None:
+        """Let a topic have this many partitions, more than before."""
+        self._do(lambda admin: admin.create_partitions([NewPartitions(name, total)]))
+        self._until(lambda: len(self._partitions(name)) == total, f"{total} partitions of {name}")
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic with all that it holds."""
+        self._do(lambda admin: admin.delete_topics([name]))
+        self._until(lambda: not self._partitions(name), f"the end of topic {name}")
+
+    def expire(self, name: str, partition: int, before: int) -> None:
+        """Let the partition begin at this offset, as if what was before it had expired."""
+        self._do(lambda admin: admin.delete_records([TopicPartition(name, partition, before)]))
+
+    def rewind(self, group: str, name: str, offsets: Mapping[int, int]) -> None:
+        """Set what a group without members has committed, by partition."""
+        places = [TopicPartition(name, partition, at) for partition, at in offsets.items()]
+        self._do(
+            lambda admin: admin.alter_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group, places)]
+            )
+        )
+
+    @property
+    def _process(self) -> BrokerProcess:
+        return BrokerProcess(
+            folder=self.folder,
+            command=tuple(
+                java.command(
+                    "kafka.Kafka",
+                    str(self.folder / SETTINGS),
+                    jars=artifacts.jars("kafka"),
+                    options=(MEMORY, *LOGGING),
+                )
+            ),
+            environment=dict(os.environ),
+            ready=lambda: bool(self._brokers()),
+        )
+
+    def _admin(self) -> AdminClient:
+        # Silent while the broker is not there: that is what is being found out.
+        return AdminClient(
+            {"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "socket.timeout.ms": 5000}
+        )
+
+    def _brokers(self) -> Mapping[int, Any]:
+        try:
+            return self._admin().list_topics(timeout=1.0).brokers
+        except KafkaException:
+            return {}
+
+    def _partitions(self, name: str) -> Mapping[int, Any]:
+        found = self._admin().list_topics(timeout=5.0).topics.get(name)
+        return {} if found is None or found.error else found.partitions
+
+    def _do(self, ask: Callable[[AdminClient], Mapping[Any, Any]]) -> None:
+        admin = self._admin()  # its answers end with it
+        for future in ask(admin).values():
+            future.result(timeout=ADMIN_SECONDS_MAX)
+
+    def _until(self, look: Callable[[], bool], what: str) -> None:
+        """Wait until the broker's metadata tell of what it was asked to do."""
+        deadline = time.monotonic() + ADMIN_SECONDS_MAX
+        while not look():
+            if time.monotonic() > deadline:
+                raise OperatingError(f"{what}: not seen at {self.bootstrap_servers}")
+            time.sleep(0.02)
+
+
+def start(
+    folder: Path,
+    *,
+    with_tls: bool = False,
+    stays: bool = False,
+    config: Mapping[str, object] | None = None,
+) -> LocalKafka:
+    """Start a Kafka in this folder and wait until it serves; one that runs there is returned.
+
+    `stays`: it outlives this process. `config`: settings of the broker that differ from ours; both
+    this and `with_tls` count when the folder is new. Raises UserError when it cannot be installed
+    or does not start.
+    """
+    folder = folder.resolve()
+    kafka = _placed(folder) or _place(folder, with_tls=with_tls, stays=stays, config=config or {})
+    kafka._process.start(stays=stays)  # noqa: SLF001 - its own module's
+    return kafka
+
+
+def running(folder: Path) -> LocalKafka | None:
+    """Return the Kafka that runs in this folder, None if none does."""
+    kafka = _placed(folder.resolve())
+    return kafka if kafka is not None and kafka.pid is not None else None
+
+
+def _placed(folder: Path) -> LocalKafka | None:
+    place = folder / PLACE
+    if not place.exists():
+        return None
+    stored = json.loads(place.read_text())
+    ca_file = None if stored["ca_file"] is None else Path(stored["ca_file"])
+    return LocalKafka(**{**stored, "folder": folder, "ca_file": ca_file})
+
+
+def _place(
+    folder: Path, *, with_tls: bool, stays: bool, config: Mapping[str, object]
+) -> LocalKafka:
+    """Choose ports, write the settings and format the storage; PLACE is written last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port, controller_port, tls_port = lasting_ports(3)
+    certificate = tls.make(folder) if with_tls else None
+    listeners = [f"PLAINTEXT://{HOST}:{port}"]
+    secured: dict[str, object] = {}
+    if certificate is not None:
+        listeners.append(f"SSL://{HOST}:{tls_port}")
+        secured = {
+            "ssl.keystore.location": str(certificate.keystore),
+            "ssl.keystore.type": "PKCS12",
+            "ssl.keystore.password": certificate.password,
+        }
+    settings = {
+        **ONE_NODE,
+        "log.dirs": str(folder / DATA),
+        "listeners": [*listeners, f"CONTROLLER://{HOST}:{controller_port}"],
+        "advertised.listeners": listeners,
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+        **secured,
+        **config,
+    }
+    (folder / SETTINGS).write_text(words(settings))
+    arguments = ("format", "-t", CLUSTER_ID, "-c", str(folder / SETTINGS), "--ignore-formatted")
+    # The tool is short: compiling well would take it longer than running badly.
+    options = ("-XX:TieredStopAtLevel=1", *LOGGING)
+    jars = artifacts.jars("kafka")
+    java.run(java.command("kafka.tools.StorageTool", *arguments, jars=jars, options=options))
+    kafka = LocalKafka(
+        folder=folder,
+        port=port,
+        controller_port=controller_port,
+        tls_port=tls_port if with_tls else None,
+        ca_file=None if certificate is None else certificate.ca_file,
+        stays=stays,
+    )
+    (folder / PLACE).write_text(json.dumps(asdict(kafka), default=str))
+    return kafka

@@ -1,0 +1,37 @@
+"""Ports for brokers that come back: none of those that the system hands out to connections.
+
+A broker that restarts needs its port again. Clients knock on it meanwhile, each from a port that
+the system picks, and one day picks just that one: the knock then answers itself, and the broker
+finds its port in use. So brokers listen below the range from which the system picks.
+"""
+
+import random
+import socket
+from contextlib import ExitStack
+from typing import Final
+
+from pipeline.errors import UserError
+
+HOST: Final = "127.0.0.1"
+LOWEST: Final = 20_000
+HIGHEST: Final = 32_000
+"""Below 32768, where Linux begins (ip(7), ip_local_port_range); macOS begins at 49152."""
+ATTEMPTS: Final = 200
+
+
+def lasting_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on now."""
+    pick = random.SystemRandom()
+    found: list[int] = []
+    with ExitStack() as held:
+        for _ in range(ATTEMPTS):
+            if len(found) == count:
+                return found
+            probe = held.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, pick.randint(LOWEST, HIGHEST)))
+            except OSError:
+                continue
+            found.append(probe.getsockname()[1])
+    raise UserError(f"{HOST} has no {count} free ports between {LOWEST} and {HIGHEST}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra.local import processes
 from infra.local.launcher import HOST, LISTENING
-from infra.local.supervisor import FAILURE, REGION, STATE, LocalAws, Pace, free_port
+from infra.local.supervisor import FAILURE, REGION, STATE, TASKS, LocalAws, Pace, free_port
 
 WATCH_SECONDS = 0.5
 
@@ -39,6 +39,7 @@ class Supervisor:
                 f"--port={own_port}",
                 f"--gateway-port={port}",
                 f"--data={data}",
+                f"--tasks={state_dir / TASKS}",
                 f"--minute-seconds={pace.minute_seconds}",
                 *(["--enforce-iam"] if enforce_iam else []),
             ],

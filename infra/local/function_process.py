@@ -30,7 +30,7 @@ _spawn = lambda_runtime.Worker._spawn
 _execute = lambda_svc._execute_function_warm
 _started: "WeakKeyDictionary[Any, subprocess.Popen[str]]" = WeakKeyDictionary()
 _limits: dict[int, int] = {}
-"""Bytes that each live process of a function may have, by its id."""
+"""Bytes that each live process of a function or task may have, by its id."""
 
 
 def spawn(worker: Any) -> None:
@@ -39,7 +39,12 @@ def spawn(worker: Any) -> None:
     process = worker._proc
     if process is not None:
         _started[worker] = process
-        _limits[process.pid] = int(worker.config.get("MemorySize", 128)) * 1024 * 1024
+        limit(process.pid, int(worker.config.get("MemorySize", 128)) * 1024 * 1024)
+
+
+def limit(pid: int, memory_bytes: int) -> None:
+    """Kill a process, for as long as it lives, as soon as it has more memory than that."""
+    _limits[pid] = memory_bytes
 
 
 def invoke(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
@@ -90,9 +95,9 @@ def _watch() -> None:
     while True:
         time.sleep(pause)
         used = processes.memory_bytes(list(_limits))
-        for pid, limit in list(_limits.items()):
+        for pid, bytes_max in list(_limits.items()):
             if pid not in used:
                 del _limits[pid]
-            elif used[pid] > limit:
-                _log.warning("%d has %d MB of %d", pid, used[pid] >> 20, limit >> 20)
+            elif used[pid] > bytes_max:
+                _log.warning("%d has %d MB of %d", pid, used[pid] >> 20, bytes_max >> 20)
                 processes.kill(pid)

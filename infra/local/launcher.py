@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--minute-seconds", type=float, default=60.0, help="of CloudWatch and rate(); AWS's is 60"
     )
+    parser.add_argument("--tasks", type=Path, help="folder of ECS tasks' logs; in --data if not")
     parser.add_argument("--parent", type=int, help="end when the process with this id ends")
     options = parser.parse_args(arguments)
     try:
@@ -53,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     (options.data / LISTENING).touch()
     gateway_port = options.gateway_port or options.port
     configure(port=gateway_port, data=options.data, enforce_iam=options.enforce_iam)
-    asyncio.run(_serve(listener, minute_seconds=options.minute_seconds))
+    tasks = options.tasks or options.data / "tasks"
+    asyncio.run(_serve(listener, tasks=tasks, minute_seconds=options.minute_seconds))
     return 0
 
 
@@ -123,8 +125,8 @@ def configure(*, port: int, data: Path, enforce_iam: bool) -> None:
     os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 
-async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
-    """Serve until SIGTERM or SIGINT, then end the function workers and this process."""
+async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float) -> None:
+    """Serve until SIGTERM or SIGINT, then end function workers, tasks and this process."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app
@@ -134,6 +136,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
         ageing,
         cloudwatch,
         disabled_keys,
+        ecs,
         function_process,
         key_rotation,
         lambda_service,
@@ -149,6 +152,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
     key_rotation.install()
     stream_mode.install()
     cloudwatch.install(minute_seconds=minute_seconds)
+    agent = ecs.install(logs=tasks, minute_seconds=minute_seconds)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -166,7 +170,7 @@ async def _serve(listener: socket.socket, *, minute_seconds: float) -> None:
     if server.done():
         server.result()
     # Its state is in memory alone, and a handler at work would hold up a graceful end.
-    await asyncio.to_thread(lambda_runtime.reset)
+    await asyncio.gather(asyncio.to_thread(lambda_runtime.reset), asyncio.to_thread(agent.close))
     os._exit(0)
 
 

@@ -50,6 +50,11 @@ def function_workers(emulator_pid: int) -> list[int]:
     )
 
 
+def children(pid: int) -> dict[int, str]:
+    """Return the live processes that this one started: each one's command by its id."""
+    return {row.pid: row.command for row in _rows(None) if row.parent == pid and not row.zombie}
+
+
 def has_proc() -> bool:
     """Return whether this machine shows its processes as files, which is quick to look at."""
     return (_PROC / "self" / "stat").exists()

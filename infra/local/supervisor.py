@@ -22,11 +22,15 @@ from infra.local.launcher import HOST
 from infra.local.processes import Process
 from pipeline.errors import UserError
 
+GUARD = "infra.local.ecs.guard"
+"""The module whose process ends ECS tasks with the emulator."""
 REGION = "us-east-1"
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 10.0
 STATE = "aws.json"
 FAILURE = "aws.failed"
+TASKS = "tasks"
+"""The folder of what ECS tasks wrote to their logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,12 @@ class LocalAws:
     def worker_pids(self) -> list[int]:
         """Return the ids of the processes in which functions run, oldest first."""
         return processes.function_workers(self.emulator_pid)
+
+    def task_pids(self) -> list[int]:
+        """Return the ids of the processes that run as ECS tasks."""
+        others = {*self.worker_pids()}
+        found = processes.children(self.emulator_pid)
+        return sorted(pid for pid in found if pid not in others and GUARD not in found[pid])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +127,7 @@ def stop(state_dir: Path) -> None:
         local_aws, supervisor = state
         if processes.alive(supervisor):
             family = [local_aws.front_pid, local_aws.emulator_pid, local_aws.mapping_pid]
-            family += local_aws.worker_pids()
+            family += processes.children(local_aws.emulator_pid)
             members = [process for pid in family if (process := processes.find(pid))]
             processes.end([supervisor], grace_seconds=STOP_SECONDS_MAX)
             processes.end(members, grace_seconds=2.0)
@@ -140,7 +150,8 @@ def _prepare(state_dir: Path) -> None:
         for name in (STATE, FAILURE, "checkpoints.json", *logs):
             (state_dir / name).unlink(missing_ok=True)
         (state_dir / "supervisor.log").write_bytes(b"")
-        shutil.rmtree(state_dir / "emulator", ignore_errors=True)
+        for folder in ("emulator", TASKS):
+            shutil.rmtree(state_dir / folder, ignore_errors=True)
     except OSError as error:
         raise UserError(
             f"cannot write to {state_dir} ({error.strerror}): free some space or choose another"

@@ -1,4 +1,4 @@
-"""Metrics that functions write to their log: embedded metric format (EMF).
+"""Metrics that functions and tasks write to their log: embedded metric format (EMF).
 
 CloudWatch user guide, "Specification: Embedded metric format". A line that is none, or a malformed
 one, stays a line of the log and nothing else, as on AWS.
@@ -50,18 +50,27 @@ def emit_lambda_logs(func: Any, request_id: str, log_text: str, *facts: Any, **n
     """Write a run's log as ministack does, and store the metrics in it."""
     _emit_lambda_logs(func, request_id, log_text, *facts, **named)
     for line in log_text.splitlines():
-        for datum in metrics_in(line, now=time.time()):
-            cloudwatch._store_datum(
-                datum.namespace,
-                datum.name,
-                dict(datum.dimensions),
-                datum.timestamp,
-                datum.unit,
-                value=None,
-                values=datum.values,
-                counts=datum.counts,
-                stat_values=None,
-            )
+        store_metrics(line)
+
+
+def store_metrics(line: str) -> None:
+    """Store the metrics that a line of a log declares, for the account and region of the request.
+
+    The format is taken from any log event (same guide, "Using the PutLogEvents API to send
+    manually-created embedded metric format logs").
+    """
+    for datum in metrics_in(line, now=time.time()):
+        cloudwatch._store_datum(
+            datum.namespace,
+            datum.name,
+            dict(datum.dimensions),
+            datum.timestamp,
+            datum.unit,
+            value=None,
+            values=datum.values,
+            counts=datum.counts,
+            stat_values=None,
+        )
 
 
 def install() -> None:

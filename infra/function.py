@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import policies
+from infra.network import Network
 
 RUNTIME: Final = "python3.13"
 ALIAS: Final = "live"
@@ -41,6 +42,9 @@ class FunctionArgs:
     memory_mb: int
     run_seconds_max: int
     key_arn: pulumi.Input[str]
+    """Encrypts its log and its variables."""
+    network: Network | None = None
+    """Where it runs; None: in Lambda's own network."""
     concurrency_max: int | None = None
     """Runs at once at most; None leaves it to the account."""
 
@@ -79,6 +83,8 @@ class Function(pulumi.ComponentResource):
             memory_size=args.memory_mb,
             timeout=args.run_seconds_max,
             environment={"variables": args.variables},
+            kms_key_arn=args.key_arn,
+            vpc_config=_vpc_config(args.network),
             reserved_concurrent_executions=args.concurrency_max,
             logging_config={"log_format": "Text", "log_group": log_group.name},
             publish=True,
@@ -114,8 +120,11 @@ class Function(pulumi.ComponentResource):
             assume_role_policy=policies.assumed_by("lambda.amazonaws.com"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        allowed = pulumi.Output.all(args.statements, log_group.arn).apply(
-            lambda made: policies.document([*made[0], *policies.write_logs(made[1])])
+        joining: pulumi.Input[list[policies.Statement]] = (
+            [] if args.network is None else args.network.rights(args.function)
+        )
+        allowed = pulumi.Output.all(args.statements, log_group.arn, joining).apply(
+            lambda made: policies.document([*made[0], *policies.write_logs(made[1]), *made[2]])
         )
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
@@ -125,3 +134,11 @@ class Function(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return role, policy
+
+
+def _vpc_config(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgs | None:
+    if network is None:
+        return None
+    return aws.lambda_.FunctionVpcConfigArgs(
+        subnet_ids=network.subnet_ids, security_group_ids=[network.callers_group_id]
+    )

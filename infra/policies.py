@@ -62,13 +62,13 @@ def document(statements: Sequence[Statement]) -> str:
 
 def assumed_by(service: str) -> str:
     """Return a role's trust policy: one AWS service may assume it."""
-    return document([_allow(["sts:AssumeRole"], None, Principal={"Service": service})])
+    return document([allow(["sts:AssumeRole"], None, Principal={"Service": service})])
 
 
 def read_stream(stream_arn: str) -> list[Statement]:
     """Read a stream's records and list its shards."""
     return [
-        _allow(
+        allow(
             ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], [stream_arn]
         )
     ]
@@ -81,19 +81,19 @@ def feed_function(stream_arn: str, bucket_arn: str) -> list[Statement]:
     discarded batch records for a Kinesis Data Streams event source".
     """
     return [
-        _allow(["kinesis:DescribeStream", "kinesis:DescribeStreamSummary"], [stream_arn]),
-        _allow(["s3:PutObject"], [f"{bucket_arn}/{names.ON_FAILURE_PREFIX}*"]),
+        allow(["kinesis:DescribeStream", "kinesis:DescribeStreamSummary"], [stream_arn]),
+        allow(["s3:PutObject"], [f"{bucket_arn}/{names.ON_FAILURE_PREFIX}*"]),
     ]
 
 
 def send_canaries(stream_arn: str) -> list[Statement]:
     """Put single records on a stream: all that the probe writes anywhere, its log aside."""
-    return [_allow(["kinesis:PutRecord"], [stream_arn])]
+    return [allow(["kinesis:PutRecord"], [stream_arn])]
 
 
 def read_ledger(table_arn: str) -> list[Statement]:
     """Read heads and commits, and change none."""
-    return [_allow(["dynamodb:GetItem", "dynamodb:Query"], [table_arn])]
+    return [allow(["dynamodb:GetItem", "dynamodb:Query"], [table_arn])]
 
 
 def use_ledger(table_arn: str) -> list[Statement]:
@@ -103,7 +103,7 @@ def use_ledger(table_arn: str) -> list[Statement]:
     """
     return [
         *read_ledger(table_arn),
-        _allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [table_arn]),
+        allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], [table_arn]),
     ]
 
 
@@ -111,7 +111,7 @@ def use_lake(bucket_arn: str) -> list[Statement]:
     """Read, write and list the lake's prefixes; never delete: objects go by lifecycle alone."""
     return [
         *read_lake(bucket_arn, READ_PREFIXES),
-        _allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*" for prefix in WRITE_PREFIXES]),
+        allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*" for prefix in WRITE_PREFIXES]),
     ]
 
 
@@ -122,8 +122,8 @@ def read_lake(bucket_arn: str, prefixes: Sequence[str]) -> list[Statement]:
     "GetObject"), where the protocol has to know that it is not.
     """
     return [
-        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
-        _allow(
+        allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
+        allow(
             ["s3:ListBucket"],
             [bucket_arn],
             Condition={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
@@ -137,12 +137,12 @@ def decrypt_with_key(key_arn: str) -> list[Statement]:
     Kinesis developer guide, "Permissions to use user-generated KMS keys"; DynamoDB developer guide,
     "DynamoDB encryption at rest usage notes", wants the key described as well.
     """
-    return [_allow(["kms:Decrypt", "kms:DescribeKey"], [key_arn])]
+    return [allow(["kms:Decrypt", "kms:DescribeKey"], [key_arn])]
 
 
 def encrypt_records(key_arn: str) -> list[Statement]:
     """Have Kinesis and S3 encrypt what is put there: each asks for a data key."""
-    return [_allow(["kms:GenerateDataKey"], [key_arn])]
+    return [allow(["kms:GenerateDataKey"], [key_arn])]
 
 
 def use_key(key_arn: str) -> list[Statement]:
@@ -150,7 +150,7 @@ def use_key(key_arn: str) -> list[Statement]:
     return [
         *decrypt_with_key(key_arn),
         *encrypt_records(key_arn),
-        _allow(["kms:Encrypt"], [key_arn]),
+        allow(["kms:Encrypt"], [key_arn]),
     ]
 
 
@@ -194,7 +194,7 @@ def audit_lake(*, stream: str, ledger: str, lake: str, key: str) -> list[Stateme
 
 def write_logs(log_group_arn: str) -> list[Statement]:
     """Write to one log group, which the program has made with its retention."""
-    return [_allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
+    return [allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"])]
 
 
 def key_policy(*, account: str, region: str, with_budget: bool = False) -> str:
@@ -202,15 +202,15 @@ def key_policy(*, account: str, region: str, with_budget: bool = False) -> str:
     context = f"arn:aws:logs:{region}:{account}:log-group:*"
     return document(
         [
-            _allow(KEY_ADMINISTRATION, ["*"], Principal={"AWS": f"arn:aws:iam::{account}:root"}),
-            _allow(
+            allow(KEY_ADMINISTRATION, ["*"], Principal={"AWS": f"arn:aws:iam::{account}:root"}),
+            allow(
                 ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
                 ["*"],
                 Principal={"Service": f"logs.{region}.amazonaws.com"},
                 Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": context}},
             ),
             *(
-                _allow(
+                allow(
                     ["kms:Decrypt", "kms:GenerateDataKey"],
                     ["*"],
                     Principal={"Service": service},
@@ -241,7 +241,7 @@ def publish_alarms(topic_arn: str, *, account: str, with_budget: bool = False) -
     """Return a topic policy that lets this account's alarms publish, and its budget if it is to."""
     return document(
         [
-            _allow(
+            allow(
                 ["sns:Publish"],
                 [topic_arn],
                 Principal={"Service": service},
@@ -259,6 +259,7 @@ def _tellers(*, with_budget: bool) -> tuple[str, ...]:
     return ("cloudwatch.amazonaws.com", *(("budgets.amazonaws.com",) if with_budget else ()))
 
 
-def _allow(actions: Sequence[str], resources: Sequence[str] | None, **rest: Any) -> Statement:
+def allow(actions: Sequence[str], resources: Sequence[str] | None, **rest: Any) -> Statement:
+    """Return one statement that allows; without `resources` that of a trust policy."""
     where = {} if resources is None else {"Resource": list(resources)}
     return {"Effect": "Allow", "Action": list(actions), **where, **rest}

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError, model_validator
 from infra import setting_faults
 from infra.alarm_rule import Objectives
 from infra.settings_keeping import KeepingSettings
+from infra.settings_network import NetworkSettings
 from infra.settings_processing import ProcessingSettings
 from infra.settings_stream import StreamSettings
 from infra.settings_watching import WatchingSettings
@@ -27,7 +28,9 @@ SECRET_SETTINGS: Final = ("alarm_email", "page_email", "budget_email")
 """What is kept encrypted in the state, whether or not it was set with --secret."""
 
 
-class Settings(WatchingSettings, KeepingSettings, ProcessingSettings, StreamSettings):
+class Settings(
+    WatchingSettings, KeepingSettings, NetworkSettings, ProcessingSettings, StreamSettings
+):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
 
     Limits without a source are AWS's own for the property that the setting becomes. The groups

@@ -6,6 +6,7 @@ from typing import Final
 
 from infra.costs.estimate import Case
 from infra.costs.line import GB, HOURS_PER_MONTH, KB, MB, SECONDS_PER_MONTH, total
+from infra.costs.network import INTERFACES, endpoints, read_gb
 from infra.costs.storage import parquet_bytes
 from infra.costs.stream import PUT_UNIT_BYTES, provisioned, shards_needed, stream
 
@@ -18,10 +19,6 @@ BROKER_BYTES: Final = 10 * MB
 """What one broker of two CPUs takes a second, replicas included; assumed, with room to recover."""
 PARTITION_BYTES: Final = 5 * MB
 """Amazon MSK developer guide, "MSK Serverless quota": what a partition takes a second."""
-ZONES: Final = 3
-INTERFACES: Final = ("kinesis-streams", "kms", "logs")
-"""What functions call and that has no gateway endpoint; S3 and DynamoDB have one, for nothing
-(Amazon VPC user guide, "Gateway endpoints")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +89,21 @@ def transports(case: Case) -> tuple[Alternative, ...]:
 
 def networks(case: Case) -> tuple[Alternative, ...]:
     """Return what functions in private subnets would pay for their way to the services."""
-    streamed = case.load.bytes_in * SECONDS_PER_MONTH / GB
+    zones = case.settings.zones
+    streamed = read_gb(case.settings, case.load)
     # Staged and published; ids, journal and items are small beside them.
     stored = 2 * parquet_bytes(case.batches) / GB
     return (
         Alternative(
             name="endpoints",
-            usd=_usd(case, len(INTERFACES) * ZONES * HOURS_PER_MONTH, "endpoint_hour")
-            + _usd(case, streamed, "endpoint_gb"),
-            note=f"{', '.join(INTERFACES)} in {ZONES} zones; S3 and DynamoDB for nothing",
+            usd=total(endpoints(case.settings, case.load, case.prices)),
+            note=f"{', '.join(INTERFACES)} in {zones} zones; S3 and DynamoDB for nothing",
         ),
         Alternative(
             name="NAT gateways",
-            usd=_usd(case, ZONES * HOURS_PER_MONTH, "nat_hour")
+            usd=_usd(case, zones * HOURS_PER_MONTH, "nat_hour")
             + _usd(case, streamed + stored, "nat_gb"),
-            note=f"one in each of {ZONES} zones",
+            note=f"one in each of {zones} zones",
         ),
     )
 

@@ -7,6 +7,7 @@ from infra.costs.batches import Batches
 from infra.costs.functions import functions
 from infra.costs.line import Line, total
 from infra.costs.load import Load
+from infra.costs.network import network
 from infra.costs.prices import Prices
 from infra.costs.storage import lake, ledger
 from infra.costs.stream import shards_needed, stream
@@ -82,6 +83,7 @@ def estimate(case: Case) -> Estimate:
             *functions(batches, prices),
             *lake(batches, prices, month=case.month),
             *ledger(batches, prices, month=case.month),
+            *network(case.settings, case.load, prices),
             *watching(batches, prices, month=case.month),
             *key_and_catalog(prices),
         ),

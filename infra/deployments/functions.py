@@ -10,10 +10,11 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.alarm_rule import SECONDS_PER_MINUTE
+from infra.deployments.foundation import Foundation
 from infra.function import FunctionArgs, Package
 from infra.lake import CODE_PREFIX, Lake
-from infra.ledger import Ledger
 from infra.naming import Names
+from infra.network import Network
 from infra.policies import Statement
 from infra.settings import Settings
 from infra.stream_kinesis import KinesisStream
@@ -38,19 +39,19 @@ class Functions:
         archive: Path,
         *,
         stream: KinesisStream,
-        ledger: Ledger,
-        lake: Lake,
-        key_arn: pulumi.Output[str],
+        base: Foundation,
+        network: Network | None,
     ) -> None:
         """Take what a stack decides and the parts that functions work on; upload `archive`."""
         self._settings = settings
         self._names = names
-        self._package = _uploaded(archive, lake, settings)
-        self._key_arn = key_arn
+        self._network = network
+        self._package = _uploaded(archive, base.lake, settings)
+        self._key_arn = base.key_arn
         self._variables: dict[str, pulumi.Input[str]] = {
             seams.ENV_STREAM: stream.stream_name,
-            seams.ENV_LEDGER_TABLE: ledger.table_name,
-            seams.ENV_LAKE_BUCKET: lake.bucket,
+            seams.ENV_LEDGER_TABLE: base.ledger.table_name,
+            seams.ENV_LAKE_BUCKET: base.lake.bucket,
             seams.ENV_WINDOW_SECONDS: str(settings.window_seconds),
             seams.ENV_RUN_SECONDS_MAX: str(settings.run_seconds_max),
             seams.ENV_METRICS_NAMESPACE: seams.METRICS_NAMESPACE,
@@ -62,7 +63,10 @@ class Functions:
             seams.ENV_AUDIT_SECONDS: str(max(1, settings.audit_minutes) * SECONDS_PER_MINUTE),
         }
         self._arns = pulumi.Output.all(
-            stream=stream.stream_arn, ledger=ledger.table_arn, lake=lake.bucket_arn, key=key_arn
+            stream=stream.stream_arn,
+            ledger=base.ledger.table_arn,
+            lake=base.lake.bucket_arn,
+            key=base.key_arn,
         )
 
     def args(
@@ -88,6 +92,7 @@ class Functions:
             memory_mb=settings.memory_mb,
             run_seconds_max=settings.run_seconds_max,
             key_arn=self._key_arn,
+            network=self._network,
             concurrency_max=concurrency_max,
         )
 

@@ -10,20 +10,16 @@ from infra.alarm_rule import Source
 from infra.alarm_rules import rules
 from infra.alarms import Alarms, AlarmsArgs, TopicArgs
 from infra.budget import Budget, BudgetArgs
-from infra.catalog import Catalog, CatalogArgs
 from infra.composites import composites
 from infra.dashboard import Dashboard, DashboardArgs
+from infra.deployments.foundation import Foundation
 from infra.deployments.functions import Functions
 from infra.deployments.watchers import Watchers
-from infra.encryption import Encryption, EncryptionArgs
-from infra.lake import Lake, LakeArgs
-from infra.ledger import Ledger, LedgerArgs
 from infra.naming import Names
+from infra.network import Network
 from infra.processing import MappingArgs, Processing, ProcessingArgs
 from infra.settings import Settings
 from infra.stream_kinesis import KinesisStream, KinesisStreamArgs
-from pipeline import names as seams
-from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import MEASURES
 
 
@@ -34,8 +30,7 @@ class KinesisDeployment:
         """Make all of it; `archive` is the functions' package."""
         self._settings = settings
         self._names = names
-        self._encryption = _encryption(settings, names)
-        key_arn = self._encryption.key_arn
+        self._base = Foundation(settings, names)
         self._stream = KinesisStream(
             "stream",
             KinesisStreamArgs(
@@ -43,29 +38,8 @@ class KinesisDeployment:
                 mode=settings.stream_mode,
                 shard_count=settings.shard_count,
                 retention_hours=settings.retention_hours,
-                key_arn=key_arn,
+                key_arn=self._base.key_arn,
                 retain=settings.retain_data,
-            ),
-        )
-        self._lake = Lake(
-            "lake",
-            LakeArgs(
-                bucket=names.lake_bucket,
-                key_arn=key_arn,
-                hidden_days=settings.hidden_days,
-                noncurrent_days=settings.noncurrent_days,
-                retain=settings.retain_data,
-                destroy=settings.destroys_data,
-            ),
-        )
-        self._ledger = Ledger(
-            "ledger",
-            LedgerArgs(
-                table=names.ledger_table,
-                key_arn=key_arn,
-                backup_days=settings.backup_days,
-                retain=settings.retain_data,
-                destroy=settings.destroys_data,
             ),
         )
         self._functions = Functions(
@@ -73,18 +47,11 @@ class KinesisDeployment:
             names,
             archive,
             stream=self._stream,
-            ledger=self._ledger,
-            lake=self._lake,
-            key_arn=key_arn,
+            base=self._base,
+            network=self._make_network(),
         )
         self._processing = self._make_processing()
         self._watchers = Watchers(settings, names, self._functions)
-        self._catalog = Catalog(
-            "catalog",
-            CatalogArgs(
-                database=names.glue_database, bucket=self._lake.bucket, contracts=CONTRACTS
-            ),
-        )
         self._alarms = self._make_alarms()
         if settings.budget_usd is not None:
             self._make_budget(settings.budget_usd)
@@ -94,14 +61,9 @@ class KinesisDeployment:
     def outputs(self) -> dict[str, Any]:
         """What a client of the stack needs to know."""
         return {
-            "region": self._names.region,
+            **self._base.outputs,
             "stream_name": self._stream.stream_name,
             "stream_arn": self._stream.stream_arn,
-            "lake_bucket": self._lake.bucket,
-            "lake_uri": pulumi.Output.concat(
-                "s3://", self._lake.bucket, "/", seams.LAKE_PREFIX.rstrip("/")
-            ),
-            "ledger_table": self._ledger.table_name,
             "function_name": self._processing.function_name,
             "function_alias": self._processing.alias_name,
             **self._watchers.outputs,
@@ -110,14 +72,24 @@ class KinesisDeployment:
             "topic_arn": self._alarms.topic_arn,
             "pages_topic_arn": self._alarms.pages_topic_arn,
             "dashboard": self._dashboard.dashboard_name,
-            "glue_database": self._catalog.database_name,
-            "key_arn": self._encryption.key_arn,
             "settings": {
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,
                 "run_seconds_max": self._settings.run_seconds_max,
             },
         }
+
+    def _make_network(self) -> Network | None:
+        """Make a network if the stack wants one: the functions' code calls nothing but these."""
+        if self._settings.network == "none":
+            return None
+        return self._base.network(
+            {
+                "kinesis-streams": self._stream.stream_arn.apply(
+                    lambda arn: [*policies.read_stream(arn), *policies.send_canaries(arn)]
+                )
+            }
+        )
 
     def _make_processing(self) -> Processing:
         settings = self._settings
@@ -139,7 +111,7 @@ class KinesisDeployment:
                     bisect_on_error=settings.bisect_on_error,
                 ),
                 stream_arn=self._stream.stream_arn,
-                on_failure_arn=self._lake.bucket_arn,
+                on_failure_arn=self._base.lake.bucket_arn,
             ),
         )
 
@@ -150,7 +122,7 @@ class KinesisDeployment:
             "function": self._processing.function_name,
             "stream": self._stream.stream_name,
             "mapping": self._processing.mapping_uuid,
-            "table": self._ledger.table_name,
+            "table": self._base.ledger.table_name,
             "pipeline": self._stream.stream_name,
             **self._watchers.sources,
         }
@@ -177,7 +149,7 @@ class KinesisDeployment:
                 sources=self._sources,
                 runbooks_url=settings.runbooks_url,
                 account=names.account,
-                key_arn=self._encryption.key_arn,
+                key_arn=self._base.key_arn,
             ),
         )
 
@@ -214,17 +186,3 @@ class KinesisDeployment:
                 sources=self._sources,
             ),
         )
-
-
-def _encryption(settings: Settings, names: Names) -> Encryption:
-    return Encryption(
-        "encryption",
-        EncryptionArgs(
-            alias=names.key_alias,
-            account=names.account,
-            region=names.region,
-            deletion_days=settings.key_deletion_days,
-            retain=settings.retain_data,
-            budget_tells_topic=settings.budget_tells_topic,
-        ),
-    )

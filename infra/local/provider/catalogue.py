@@ -6,6 +6,7 @@ from infra.local.provider import (
     budgets,
     cloudwatch,
     dynamodb,
+    ec2,
     events,
     functions,
     glue,
@@ -14,6 +15,7 @@ from infra.local.provider import (
     kms,
     logs,
     s3,
+    security_groups,
     sns,
 )
 from infra.local.provider.resource_type import Call, Invoke, ResourceType
@@ -22,6 +24,7 @@ _SERVICES: Final = (
     budgets,
     cloudwatch,
     dynamodb,
+    ec2,
     events,
     functions,
     glue,
@@ -30,6 +33,7 @@ _SERVICES: Final = (
     kms,
     logs,
     s3,
+    security_groups,
     sns,
 )
 
@@ -54,4 +58,6 @@ REGION: Final = Invoke(
     call=None,
     outputs={"region": "$region", "id": "$region", "name": "$region"},
 )
-INVOKES: Final[dict[str, Invoke]] = {invoke.token: invoke for invoke in (CALLER_IDENTITY, REGION)}
+INVOKES: Final[dict[str, Invoke]] = {
+    invoke.token: invoke for invoke in (CALLER_IDENTITY, REGION, *ec2.INVOKES)
+}

@@ -22,6 +22,11 @@ _CONFIGURATION: Final = {
     "Timeout": "$timeout",
     "MemorySize": "$memorySize",
     "Environment": {"Variables": "$environment.variables"},
+    "KMSKeyArn": "$kmsKeyArn",
+    "VpcConfig": {
+        "SubnetIds": "$vpcConfig.subnetIds",
+        "SecurityGroupIds": "$vpcConfig.securityGroupIds",
+    },
     "LoggingConfig": {
         "LogFormat": "$loggingConfig.logFormat",
         "LogGroup": "$loggingConfig.logGroup",
@@ -29,15 +34,10 @@ _CONFIGURATION: Final = {
 }
 _CODE_PROPERTIES: Final = ("s3Bucket", "s3Key", "s3ObjectVersion", "sourceCodeHash")
 _CONFIGURATION_PROPERTIES: Final = (
-    "role",
-    "handler",
-    "runtime",
-    "description",
-    "timeout",
-    "memorySize",
-    "environment",
-    "loggingConfig",
+    *("role", "handler", "runtime", "description", "timeout", "memorySize", "environment"),
+    *("kmsKeyArn", "vpcConfig", "loggingConfig"),
 )
+_NO_NETWORK: Final = {"SubnetIds": [], "SecurityGroupIds": []}
 _ARCHITECTURE: Final = ("architectures",)
 
 FUNCTION: Final = ResourceType(
@@ -74,6 +74,13 @@ FUNCTION: Final = ResourceType(
         Update(
             properties=_CONFIGURATION_PROPERTIES,
             calls=(
+                # What is not named stays: a function leaves a network by an empty list.
+                Call(
+                    operation="update_function_configuration",
+                    parameters={"FunctionName": "$name", "VpcConfig": _NO_NETWORK},
+                    needs=("$changed.vpcConfig", "$old.vpcConfig"),
+                    wait=_UPDATED,
+                ),
                 Call(
                     operation="update_function_configuration",
                     parameters=_CONFIGURATION,

@@ -1,6 +1,7 @@
 """The one interpreter that carries out every resource type's data against the embedded AWS."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -203,9 +204,9 @@ class Provider:
         invoke = self._invokes.get(token)
         if invoke is None:
             raise UnknownResource(f"the local provider has no data for the function {token}")
-        if arguments:
-            raise UnknownProperty(f"{token}: the local provider takes no {', '.join(arguments)}")
-        scope: dict[str, Any] = {"region": self._region}
+        if unknown := sorted(set(arguments) - set(invoke.arguments)):
+            raise UnknownProperty(f"{token}: the local provider takes no {', '.join(unknown)}")
+        scope: dict[str, Any] = {**arguments, "region": self._region}
         if invoke.call is not None:
             self._caller.make(invoke.service, invoke.call, scope, token)
         return dict(render(invoke.outputs, scope))
@@ -246,10 +247,9 @@ class Provider:
     def _finished(self, resource_type: ResourceType, scope: dict[str, Any], name: str) -> Made:
         """Carry out the second steps of a creation and read the outputs back."""
         try:
-            for update in resource_type.updates:
-                if update.on_create and _set(update, scope):
-                    for call in update.calls:
-                        self._make(resource_type, call, scope, name)
+            steps = [u.calls for u in resource_type.updates if u.on_create and _set(u, scope)]
+            for call in chain(resource_type.finish, *steps):
+                self._make(resource_type, call, scope, name)
             self._read(resource_type, scope, name)
         except ClientError as error:
             raise ProviderError(f"cannot finish {name}: {error}") from error

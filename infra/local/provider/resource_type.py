@@ -49,15 +49,17 @@ class ResourceType:
 
     `identity` are the inputs that fix the physical name: where a replacement leaves them as they
     are, the old one goes first. `exists` and `gone` are the error codes by which the service says
-    so; `find` is the call that finds what an interrupted creation may have left, and `found` where
-    it stands in the answer, which then takes the place of `$create`. Of `ignored` inputs a change
-    calls nothing. `told` is how inputs are read back, so that a refresh sees drift.
+    so; `find` is the call that finds what an interrupted creation may have left, and `found` what
+    of its answer takes the place of `$create`. `finish` are further steps of a creation, whatever
+    the inputs. Of `ignored` inputs a change calls nothing. `told` is how inputs are read back, so
+    that a refresh sees drift.
     """
 
     token: str
     service: str
     create: Call
     id: Template
+    finish: tuple[Call, ...] = ()
     identity: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     updates: tuple[Update, ...] = ()
@@ -68,7 +70,7 @@ class ResourceType:
     delete: tuple[Call, ...] = ()
     prepare_delete: Callable[[Any, Scope], None] | None = None
     find: Call | None = None
-    found: str = ""
+    found: Template = ""
     exists: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
 
@@ -81,12 +83,13 @@ class ResourceType:
 
 @dataclass(frozen=True, kw_only=True)
 class Invoke:
-    """One function of the AWS package: a call, if any, and what it returns."""
+    """One function of the AWS package: what it takes, a call, if any, and what it returns."""
 
     token: str
     service: str
     call: Call | None
     outputs: Mapping[str, Template]
+    arguments: tuple[str, ...] = ()
 
 
 def tag_updates(

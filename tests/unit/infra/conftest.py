@@ -43,7 +43,12 @@ class CheckedOnly(Provider):
         )
 
     def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {"accountId": ACCOUNT, "region": REGION}
+        return {
+            "accountId": ACCOUNT,
+            "region": REGION,
+            "names": [f"{REGION}{letter}" for letter in "abc"],
+            "id": f"pl-{arguments.get('name', '')}",
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

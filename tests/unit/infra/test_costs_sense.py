@@ -165,6 +165,15 @@ def test_a_private_network_pays_a_gateway_for_what_endpoints_carry_for_nothing()
     assert grown["NAT gateways"] > 4 * grown["endpoints"]
 
 
+def test_a_network_costs_its_interface_in_each_zone_and_what_the_auditor_reads() -> None:
+    assert "network" not in estimate(case()).by_resource
+    lines = estimate(case(network="private", zones=2)).lines
+    assert quantity(lines, "endpoint_hour") == 2 * 730
+    assert quantity(lines, "endpoint_gb") > 0
+    unaudited = estimate(case(network="private", audit_minutes=0)).lines
+    assert quantity(unaudited, "endpoint_gb") == 0
+
+
 # The table.
 
 

@@ -12,6 +12,7 @@ from pipeline.contracts import CONTRACTS
 from pipeline.core.contract import QUARANTINE_FIELDS, SYSTEM_FIELDS
 from pipeline.core.records import Position, ShardId
 from pipeline.core.result import Counts
+from pipeline.environment import FunctionSettings
 from pipeline.ledger.items import commit_to_item
 from pipeline.ledger.state import Commit
 
@@ -124,7 +125,7 @@ def test_the_sweeper_runs_every_minute_and_never_twice_at_once(registered: Any) 
 
 
 def test_functions_get_every_variable_that_they_read(registered: Any) -> None:
-    wanted = {getattr(names, name) for name in vars(names) if name.startswith("ENV_")}
+    wanted = {field.alias for field in FunctionSettings.model_fields.values()}
     for function in registered.of_type("Function"):
         assert set(function.inputs["environment"]["variables"]) == wanted
         assert function.inputs["publish"] is True

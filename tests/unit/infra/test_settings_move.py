@@ -20,6 +20,7 @@ def _alarm(*rules: str, moved: str = "threshold") -> set[str]:
     return {f"alarms-{rule}.{each}" for rule in rules for each in (moved, "alarmDescription")}
 
 
+ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
 SINGLE_ALARMS = (
     "age-against-retention",
     "canary-not-seen",
@@ -134,7 +135,37 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
         {f"alarms-{rule}.alarmDescription" for rule in (*SINGLE_ALARMS, *COMPOSITES)},
     ),
 }
-BUILT_ELSEWHERE = {"package", "package_file", "quiet_minutes", "budget_usd", "budget_email"}
+MOVES_A_NETWORK: Mapping[str, tuple[str, set[str]]] = {
+    "network_cidr": (
+        "10.0.0.0/20",
+        {"network.cidrBlock", *(f"network-subnet-{zone}.cidrBlock" for zone in ZONES)},
+    ),
+    "zones": (
+        "2",
+        {
+            *(f"{function}.vpcConfig.subnetIds.2" for function in FUNCTIONS),
+            *(f"{function}-policy.policy" for function in FUNCTIONS),
+            "network-kinesis-streams.subnetIds.2",
+            *(f"network-routes-{ZONES[2]}.{each}" for each in ("routeTableId", "subnetId")),
+            *(
+                f"network-subnet-{ZONES[2]}.{each}"
+                for each in ("availabilityZone", "cidrBlock", "mapPublicIpOnLaunch", "vpcId")
+            ),
+            *(
+                f"network-subnet-{ZONES[2]}.tags.{tag}"
+                for tag in ("Name", "managed-by", "project", "stack")
+            ),
+        },
+    ),
+}
+"""What moves only where there is a network."""
+BUILT_ELSEWHERE = {"network", *MOVES_A_NETWORK} | {
+    "package",
+    "package_file",
+    "quiet_minutes",
+    "budget_usd",
+    "budget_email",
+}
 """The first two choose the archive, which `test_the_package_is_uploaded_under_its_content` covers;
 the third makes an alarm of its own, as the test below says, the others a budget (`test_budget`)."""
 
@@ -161,3 +192,27 @@ def test_quiet_minutes_make_one_alarm_show_it_and_move_nothing_else(
     made = {key for key in moved if key.startswith("alarms-quiet-stream.")}
     assert moved == made | {"dashboard.dashboardBody"}
     assert after["alarms-quiet-stream.evaluationPeriods"] == 30
+
+
+@pytest.mark.parametrize("setting", MOVES_A_NETWORK)
+def test_a_setting_of_a_network_moves_the_properties_it_names_and_no_other(
+    setting: str, register: Callable[..., Any]
+) -> None:
+    value, expected = MOVES_A_NETWORK[setting]
+    private = {"network": "private"}
+    before, after = register(private).leaves(), register({**private, setting: value}).leaves()
+    moved = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    assert moved == expected
+
+
+def test_a_network_takes_the_functions_in_and_moves_nothing_else(
+    register: Callable[..., Any],
+) -> None:
+    before, after = register().leaves(), register({"network": "private"}).leaves()
+    moved = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+    others = {key for key in moved if not key.startswith("network")}
+    assert others == {
+        *_each("vpcConfig.securityGroupIds.0"),
+        *(key for place in range(3) for key in _each(f"vpcConfig.subnetIds.{place}")),
+        *(f"{function}-policy.policy" for function in FUNCTIONS),
+    }

@@ -5,15 +5,37 @@ an attribute of its name is mentioned and its class is. That is at least what an
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from botocore.session import get_session
+
 ROOT: Final = Path(__file__).resolve().parents[4]
 PURE: Final = ("pipeline.core.", "pipeline.audit.")
 """No client ever gets there (tests/test_tidy.py)."""
 ALWAYS: Final = {"__init__", "__post_init__", "__call__", "__iter__", "__enter__", "__exit__"}
+
+
+ENTRIES: Final = {
+    "processing": "process_stream",
+    "sweeper": "sweep_ledger",
+    "probe": "probe_freshness",
+    "auditor": "audit_lake",
+}
+"""The function of `pipeline.functions` that each handler runs."""
+
+ACTIONS: Final = {
+    ("s3", "ListObjectsV2"): {"s3:ListBucket"},
+    ("dynamodb", "TransactWriteItems"): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+}
+"""Where an operation is no action of its name.
+
+Amazon S3 API reference, "ListObjectsV2"; DynamoDB guide, "Using IAM with DynamoDB transactions":
+each part is asked for by itself, and the ledger's one transaction is an update and a put.
+"""
 
 
 class Named(NamedTuple):
@@ -28,6 +50,21 @@ class Mentioned(NamedTuple):
 
     things: set[Named]
     attributes: set[str]
+
+
+def called(kind: str) -> set[str]:
+    """The actions of every operation that a function's code can reach."""
+    reached = attributes_reached(ENTRIES[kind])
+    found = set[str]()
+    for service in ("s3", "dynamodb", "kinesis"):
+        for operation in get_session().get_service_model(service).operation_names:
+            if _as_python(operation) in reached:
+                found |= ACTIONS.get((service, operation), {f"{service}:{operation}"})
+    return found
+
+
+def _as_python(operation: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
 
 
 def attributes_reached(entry: str) -> frozenset[str]:

@@ -23,14 +23,16 @@ UNTAGGABLE: Final = frozenset(
         *("Alias", "BucketLifecycleConfiguration", "BucketOwnershipControls", "BucketPolicy"),
         *("BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration"),
         *("BucketVersioning", "CatalogTable", "Dashboard", "EventTarget", "Permission"),
-        *("RolePolicy", "TopicPolicy", "TopicSubscription"),
+        *("RolePolicy", "RouteTableAssociation", "TopicPolicy", "TopicSubscription"),
     }
 )
 TAGGABLE: Final = frozenset(
     {
         *("Bucket", "BucketObjectv2", "Budget", "CatalogDatabase", "CompositeAlarm"),
         *("EventRule", "EventSourceMapping", "Function", "Key", "LogGroup", "MetricAlarm"),
-        *("Role", "Stream", "Table", "Topic"),
+        *("DefaultSecurityGroup", "Role", "RouteTable", "SecurityGroup"),
+        *("SecurityGroupEgressRule", "SecurityGroupIngressRule", "Stream", "Subnet", "Table"),
+        *("Topic", "Vpc", "VpcEndpoint"),
     }
 )
 

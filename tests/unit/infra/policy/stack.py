@@ -67,6 +67,8 @@ class Rule:
     breaks: tuple[Break, ...]
     keeping_only: bool = False
     """Whether it holds for stacks that keep their data alone."""
+    broken_in: str = "dev"
+    """The stack in which the breaks are made, as `test_rules.py` calls it."""
 
 
 def kind_of(resource: Resource) -> str:

@@ -1,33 +1,13 @@
 """A function may do what its code calls, and what a service does in its name, and nothing else."""
 
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from botocore.session import get_session
 
 from pipeline import names
-from tests.unit.infra.policy.reach import attributes_reached
+from tests.unit.infra.policy.reach import ENTRIES, attributes_reached, called
 from tests.unit.infra.policy.stack import statements
-
-ENTRIES: Final = {
-    "processing": "process_stream",
-    "sweeper": "sweep_ledger",
-    "probe": "probe_freshness",
-    "auditor": "audit_lake",
-}
-"""The function of `pipeline.functions` that each handler runs."""
-
-ACTIONS: Final = {
-    ("s3", "ListObjectsV2"): {"s3:ListBucket"},
-    ("dynamodb", "TransactWriteItems"): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
-}
-"""Where an operation is no action of its name.
-
-Amazon S3 API reference, "ListObjectsV2"; DynamoDB guide, "Using IAM with DynamoDB transactions":
-each part is asked for by itself, and the ledger's one transaction is an update and a put.
-"""
 
 DECRYPTING: Final = {"kms:Decrypt", "kms:DescribeKey"}
 LOGGING: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -59,21 +39,6 @@ PREFIXES: Final = {
     "auditor": ({"lake/"}, set[str]()),
 }
 """Which prefixes of the lake each function reads and lists, and which it writes."""
-
-
-def called(kind: str) -> set[str]:
-    """The actions of every operation that a function's code can reach."""
-    reached = attributes_reached(ENTRIES[kind])
-    found = set[str]()
-    for service in ("s3", "dynamodb", "kinesis"):
-        for operation in get_session().get_service_model(service).operation_names:
-            if _as_python(operation) in reached:
-                found |= ACTIONS.get((service, operation), {f"{service}:{operation}"})
-    return found
-
-
-def _as_python(operation: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
 
 
 @pytest.fixture(params=ENTRIES)

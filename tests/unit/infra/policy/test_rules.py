@@ -7,10 +7,15 @@ import pulumi
 import pytest
 
 from pipeline.errors import UserError
-from tests.unit.infra.policy import rules_access, rules_data, rules_watch
+from tests.unit.infra.policy import rules_access, rules_data, rules_network, rules_watch
 from tests.unit.infra.policy.stack import Break, Rule, Stack
 
-RULES: Final = (*rules_data.RULES, *rules_access.RULES, *rules_watch.RULES)
+RULES: Final = (
+    *rules_data.RULES,
+    *rules_access.RULES,
+    *rules_watch.RULES,
+    *rules_network.RULES,
+)
 STACKS: Final[dict[str, dict[str, str]]] = {
     "dev": {},
     "staging": {},
@@ -21,6 +26,7 @@ STACKS: Final[dict[str, dict[str, str]]] = {
         "page_email": "pager@example.com",
         "quiet_minutes": "30",
     },
+    rules_network.PRIVATE: {"network": "private"},
 }
 """The committed stack files; the last adds the settings that make resources and are given there
 as comments."""
@@ -57,7 +63,7 @@ def test_every_stack_keeps_the_rule(
 def test_a_stack_that_breaks_the_rule_is_found(
     rule: Rule, broken: Break, stack_of: Callable[[str], Stack]
 ) -> None:
-    stack = stack_of("staging" if rule.keeping_only else "dev")
+    stack = stack_of("staging" if rule.keeping_only else rule.broken_in)
     assert list(rule.check(stack.broken(broken))) != []
 
 

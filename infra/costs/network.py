@@ -1,0 +1,35 @@
+"""What a private network costs: its interface endpoints; all else of it is for nothing."""
+
+from typing import Final
+
+from infra.costs.line import GB, HOURS_PER_MONTH, SECONDS_PER_MONTH, Line
+from infra.costs.load import Load
+from infra.costs.prices import Prices
+from infra.settings import Settings
+
+INTERFACES: Final = ("kinesis-streams",)
+"""What functions call and that has no gateway endpoint; S3 and DynamoDB have one, for nothing
+(Amazon VPC user guide, "Gateway endpoints")."""
+
+
+def network(settings: Settings, load: Load, prices: Prices) -> list[Line]:
+    """Return the network's lines, none for a stack without one."""
+    return [] if settings.network == "none" else endpoints(settings, load, prices)
+
+
+def endpoints(settings: Settings, load: Load, prices: Prices) -> list[Line]:
+    """Return the lines of the endpoints: hours in each zone, and what is read through them."""
+    hours = len(INTERFACES) * settings.zones * HOURS_PER_MONTH
+    read = read_gb(settings, load)
+    return [
+        Line(resource="network", quantity=hours, price=prices["endpoint_hour"]),
+        Line(resource="network", quantity=read, price=prices["endpoint_gb"]),
+    ]
+
+
+def read_gb(settings: Settings, load: Load) -> float:
+    """Return what functions read of the stream themselves in a month: what the auditor does.
+
+    The mapping reads for the processor, from Lambda's own network; all else is little.
+    """
+    return load.bytes_in * SECONDS_PER_MONTH / GB if settings.audit_minutes else 0.0

@@ -1,4 +1,4 @@
-"""The supervisor's own process: it starts emulator, front and mapping, and ends them with itself.
+"""The supervisor's own process: emulator, front, mapping and broker begin and end with it.
 
 python -m infra.local.daemon --state DIR --port 4566
 """
@@ -16,15 +16,21 @@ from pathlib import Path
 
 from infra.local import processes
 from infra.local.launcher import HOST, LISTENING
+from infra.local.stream_broker import KINDS, Broker
 from infra.local.supervisor import FAILURE, REGION, STATE, TASKS, LocalAws, Pace, free_port
 
 WATCH_SECONDS = 0.5
 
 
 class Supervisor:
-    """Emulator, front and mapping poller as children; the end of one of the first two ends all."""
+    """Emulator, front and mapping poller as children; the end of one of the first two ends all.
 
-    def __init__(self, state_dir: Path, *, port: int, enforce_iam: bool, pace: Pace) -> None:
+    A broker may end and be started again by whoever likes: a drill, a runbook.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, port: int, enforce_iam: bool, pace: Pace, broker: Broker
+    ) -> None:
         self._state_dir = state_dir
         self._pace = pace
         self._endpoint = f"http://{HOST}:{port}"
@@ -55,10 +61,14 @@ class Supervisor:
             ],
         )
         self._mapping: subprocess.Popen[bytes] | None = None
+        self._broker = broker
 
     def run(self) -> int:
         """Serve until SIGTERM or the emulator's end; return the process's exit code."""
         try:
+            if trouble := self._broker.start():
+                _write(self._state_dir / FAILURE, trouble)
+                return 1
             if not self._ready():
                 ended = "emulator" if self._front.poll() is None else "front"
                 lines = (self._state_dir / f"{ended}.log").read_text().strip().splitlines()
@@ -67,6 +77,7 @@ class Supervisor:
             while self._serving():
                 if self._mapping is None or self._mapping.poll() is not None:
                     self._start_mapping()
+                self._broker.watch()
                 time.sleep(WATCH_SECONDS)
             return 1
         finally:
@@ -75,6 +86,7 @@ class Supervisor:
             for child in (self._mapping, self._front, self._emulator):
                 if child is not None and (process := processes.find(child.pid)):
                     processes.end([process], grace_seconds=4.0)
+            self._broker.end()
 
     def _serving(self) -> bool:
         return self._emulator.poll() is None and self._front.poll() is None
@@ -117,6 +129,8 @@ class Supervisor:
             emulator_pid=self._emulator.pid,
             mapping_pid=self._mapping.pid,
             minute_seconds=self._pace.minute_seconds,
+            broker=self._broker.kind,
+            service_url=self._broker.address,
         )
         started = this.started if this else ""
         _write(self._state_dir / STATE, json.dumps({**asdict(state), "started": started}))
@@ -139,6 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--enforce-iam", action="store_true")
     parser.add_argument("--poll-seconds", type=float, default=Pace.poll_seconds)
     parser.add_argument("--minute-seconds", type=float, default=Pace.minute_seconds)
+    parser.add_argument("--broker", choices=KINDS)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor = Supervisor(
@@ -149,6 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
             poll_seconds=options.poll_seconds,
             minute_seconds=options.minute_seconds,
         ),
+        broker=Broker(options.broker, options.state),
     )
     return supervisor.run()
 

@@ -2,6 +2,7 @@
 
     start(state_dir) -> LocalAws    running(state_dir) -> LocalAws | None    stop(state_dir)
 
+A stack that streams by Kafka or Pulsar has a broker besides (`infra.local.stream_broker`).
 The supervisor (`infra.local.daemon`) is a process of its own in a session of its own, so that it
 outlives the command that started it; its children end when it does. `state_dir` holds aws.json (who
 runs where), the logs, the mapping's checkpoints and the emulator's files.
@@ -17,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import processes
+from infra.local import processes, stream_broker
 from infra.local.launcher import HOST
 from infra.local.processes import Process
 from pipeline.errors import UserError
@@ -26,6 +27,7 @@ GUARD = "infra.local.ecs.guard"
 """The module whose process ends ECS tasks with the emulator."""
 REGION = "us-east-1"
 READY_SECONDS_MAX = 60.0
+BROKER_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 10.0
 STATE = "aws.json"
 FAILURE = "aws.failed"
@@ -50,6 +52,9 @@ class LocalAws:
     mapping_pid: int
     minute_seconds: float = 60.0
     """How long a minute of CloudWatch and EventBridge takes: less than 60 is compressed time."""
+    broker: stream_broker.Kind | None = None
+    service_url: str | None = None
+    """Where the broker is reached, if there is one."""
     access_key_id: str = "test"
     secret_access_key: str = "test"
 
@@ -83,10 +88,12 @@ def start(
     port: int | None = None,
     enforce_iam: bool = False,
     pace: Pace = Pace(),
+    broker: stream_broker.Kind | None = None,
 ) -> LocalAws:
     """Start the local AWS and wait until it answers; one that runs already is returned.
 
-    Raises UserError for what a person can mend: port in use, disk full, folder not writable.
+    With a `broker`, one of that kind is started besides. Raises UserError for what a person can
+    mend: port in use, disk full, folder not writable.
     """
     if already := running(state_dir):
         return already
@@ -95,13 +102,15 @@ def start(
     command += ["--port", str(port or free_port()), *(["--enforce-iam"] if enforce_iam else [])]
     command += ["--poll-seconds", str(pace.poll_seconds)]
     command += ["--minute-seconds", str(pace.minute_seconds)]
+    command += ["--broker", broker] if broker else []
     with (state_dir / "supervisor.log").open("ab") as log:
         daemon = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     # It outlives this command; if this command outlives it, its exit is collected.
     threading.Thread(target=daemon.wait, daemon=True).start()
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    seconds_max = READY_SECONDS_MAX + (BROKER_SECONDS_MAX if broker else 0.0)
+    deadline = time.monotonic() + seconds_max
     while time.monotonic() < deadline:
         if found := running(state_dir):
             return found
@@ -109,7 +118,7 @@ def start(
             raise UserError(_why(state_dir))
         time.sleep(0.02)
     daemon.terminate()
-    raise UserError(f"the local AWS was not ready in {READY_SECONDS_MAX:.0f} s: see {state_dir}")
+    raise UserError(f"the local AWS was not ready in {seconds_max:.0f} s: see {state_dir}")
 
 
 def running(state_dir: Path) -> LocalAws | None:
@@ -131,6 +140,7 @@ def stop(state_dir: Path) -> None:
             members = [process for pid in family if (process := processes.find(pid))]
             processes.end([supervisor], grace_seconds=STOP_SECONDS_MAX)
             processes.end(members, grace_seconds=2.0)
+    stream_broker.forget(state_dir)
     (state_dir / STATE).unlink(missing_ok=True)
     shutil.rmtree(state_dir / "emulator", ignore_errors=True)
 
@@ -150,6 +160,7 @@ def _prepare(state_dir: Path) -> None:
         for name in (STATE, FAILURE, "checkpoints.json", *logs):
             (state_dir / name).unlink(missing_ok=True)
         (state_dir / "supervisor.log").write_bytes(b"")
+        stream_broker.forget(state_dir)
         for folder in ("emulator", TASKS):
             shutil.rmtree(state_dir / folder, ignore_errors=True)
     except OSError as error:

@@ -14,8 +14,10 @@ STOP_SECONDS: Final = 30
 MEBIBYTE: Final = 1024 * 1024
 ALL_INTERFACES: Final = "0.0.0.0"
 LOOPBACK: Final = "127.0.0.1"
-UNSUPPORTED: Final = ("dependsOn", "environmentFiles", "firelensConfiguration", "mountPoints")
+UNSUPPORTED: Final = ("dependsOn", "environmentFiles", "firelensConfiguration", "volumesFrom")
 """What the local AWS does not do for a container."""
+LASTING_VOLUMES: Final = ("efsVolumeConfiguration", "configuredAtLaunch", "host")
+"""A volume of the task alone is this machine's own temporary folder; these would be more."""
 
 
 class NotRunnable(Exception):
@@ -75,6 +77,9 @@ def _container(
     wanted = [key for key in UNSUPPORTED if described.get(key)]
     if wanted:
         raise NotRunnable(f"container {name}: {', '.join(wanted)}: not done by the local AWS")
+    for volume in definition.get("volumes", []):
+        if any(volume.get(key) for key in LASTING_VOLUMES):
+            raise NotRunnable(f"volume {volume['name']}: outlives the task; not done locally")
     ports = {mapped["containerPort"]: free_port() for mapped in described.get("portMappings", [])}
     given = {pair["name"]: pair["value"] for pair in described.get("environment", [])}
     limits = (described.get("memory"), definition.get("memory"))

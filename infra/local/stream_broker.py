@@ -1,0 +1,101 @@
+"""The broker of a local stack: a real one in the stack's folder, of the kind that it streams by.
+
+It stays when a command that restarts it ends; the supervisor sees to it that it ends with the
+local AWS, and what it kept goes with the local AWS's own.
+"""
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pipeline.errors import UserError
+
+Kind = Literal["kafka", "pulsar"]
+KINDS: Final[tuple[Kind, ...]] = ("kafka", "pulsar")
+FOLDER: Final = "broker"
+LOG: Final = "broker.log"
+
+
+def install(kind: Kind, on_step: Callable[[str], None]) -> None:
+    """Fetch the broker's files where they are missing. Raises UserError when they cannot be had."""
+    from infra.local.brokers import artifacts
+
+    artifacts.folder_of(kind, on_step=on_step)
+
+
+def start(kind: Kind, state_dir: Path) -> Any:
+    """Start the broker and wait until it serves; return its handle. Raises UserError."""
+    return _module(kind).start(state_dir / FOLDER, stays=True)
+
+
+def find(kind: Kind, state_dir: Path) -> Any | None:
+    """Return the handle of the stack's broker, None where it does not run."""
+    return _module(kind).running(state_dir / FOLDER)
+
+
+def address(kind: Kind, broker: Any) -> str:
+    """Return where clients reach it: Kafka's bootstrap servers, Pulsar's service URL."""
+    return str(broker.bootstrap_servers if kind == "kafka" else broker.service_url)
+
+
+def end(state_dir: Path) -> None:
+    """End whatever broker this folder has; nothing happens without one."""
+    if not (state_dir / FOLDER).exists():
+        return
+    for kind in KINDS:
+        if broker := find(kind, state_dir):
+            broker.kill()
+
+
+def forget(state_dir: Path) -> None:
+    """End the broker of this folder and delete all that it kept, but for its log."""
+    end(state_dir)
+    log = state_dir / FOLDER / LOG
+    if log.exists():
+        log.replace(state_dir / LOG)
+    shutil.rmtree(state_dir / FOLDER, ignore_errors=True)
+
+
+class Broker:
+    """The broker of the stack, if it has one, as its supervisor keeps it."""
+
+    def __init__(self, kind: Kind | None, state_dir: Path) -> None:
+        """Start nothing yet."""
+        self.kind = kind
+        self.address: str | None = None
+        self._state_dir = state_dir
+        self._guarded: int | None = None
+
+    def start(self) -> str:
+        """Start it and wait until it serves; return what went wrong, if anything."""
+        if self.kind is None:
+            return ""
+        try:
+            broker = start(self.kind, self._state_dir)
+        except UserError as error:
+            return str(error)
+        self.address = address(self.kind, broker)
+        return ""
+
+    def watch(self) -> None:
+        """Let its process end with this one, also after others have started it again."""
+        if self.kind is None:
+            return
+        from infra.local.brokers import guard
+
+        broker = find(self.kind, self._state_dir)
+        if broker is not None and broker.pid not in (None, self._guarded):
+            guard.guard(os.getpid(), broker.pid)
+            self._guarded = broker.pid
+
+    def end(self) -> None:
+        """End it."""
+        end(self._state_dir)
+
+
+def _module(kind: Kind) -> Any:
+    """Import what only a stack of this kind needs."""
+    return importlib.import_module(f"infra.local.brokers.{kind}")

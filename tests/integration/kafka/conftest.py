@@ -1,0 +1,73 @@
+"""A topic of its own on the real broker for each test."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from infra.local.brokers.kafka import LocalKafka
+from pipeline.core.records import Position, ShardId
+from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka import KafkaSource
+from pipeline.sources.kafka_subscription import KafkaSubscription
+from tests.brokers import kafka
+from tests.integration.kafka.topics import Reader, Topic
+
+__all__ = ["kafka"]
+
+
+@pytest.fixture
+def bootstrap_servers(kafka: LocalKafka) -> str:
+    return kafka.bootstrap_servers
+
+
+@pytest.fixture
+def topic(bootstrap_servers: str) -> Topic:
+    connection = KafkaConnection(
+        bootstrap_servers=bootstrap_servers, topic=f"t{uuid4().hex[:12]}", group=uuid4().hex
+    )
+    topic = Topic(
+        connection=connection, admin=AdminClient({"bootstrap.servers": bootstrap_servers})
+    )
+    topic.create()
+    return topic
+
+
+@pytest.fixture
+def source(topic: Topic) -> Iterator[KafkaSource]:
+    source = KafkaSource(topic.connection)
+    yield source
+    source.close()
+
+
+@pytest.fixture
+def reader(topic: Topic) -> Iterator[Callable[..., Reader]]:
+    """Make readers of the topic's group."""
+    made: list[KafkaSubscription] = []
+
+    def make(after: Mapping[ShardId, Position | None] | None = None) -> Reader:
+        subscription = KafkaSubscription(topic.connection, refresh_seconds=1, session_seconds=6)
+        made.append(subscription)
+        return Reader(subscription=subscription, after=after or {})
+
+    yield make
+    for subscription in made:
+        subscription.close()
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    def wait(condition: Callable[[], object], *readers: Reader, seconds_max: float = 20.0) -> None:
+        """Poll the readers in turn until a condition holds."""
+        deadline = time.monotonic() + seconds_max
+        while not condition():
+            assert time.monotonic() < deadline, [reader.troubles[-3:] for reader in readers]
+            for reader in readers:
+                reader.poll()
+            if not readers:
+                Event().wait(0.05)
+
+    return wait

@@ -1,0 +1,150 @@
+"""A topic on the real broker with what fills it, and a worker reduced to its part in it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from uuid import uuid4
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from pipeline.core.records import Position, Record, ShardId
+from pipeline.errors import OperatingError
+from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka_subscription import KafkaSubscription
+
+
+def numbered(first: int, count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(first, first + count)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """A topic and the clients that a test needs beside ours."""
+
+    connection: KafkaConnection
+    admin: AdminClient
+
+    @property
+    def name(self) -> str:
+        return self.connection.topic
+
+    def shard(self, partition: int) -> ShardId:
+        return ShardId(f"{self.name}-{partition}")
+
+    def producer(self) -> Producer:
+        return Producer({"bootstrap.servers": self.connection.bootstrap_servers})
+
+    def send(self, *values: bytes | None, partition: int = 0, key: bytes | None = None) -> None:
+        """Write one message a value, in order, one batch each."""
+        producer = self.producer()
+        for value in values:
+            producer.produce(self.name, value, key, partition=partition)
+        assert producer.flush(10) == 0
+
+    def transaction(self, *values: bytes, commit: bool, partition: int = 0) -> None:
+        producer = self.open_transaction(*values, partition=partition)
+        if commit:
+            producer.commit_transaction(10)
+        else:
+            producer.abort_transaction(10)
+
+    def open_transaction(self, *values: bytes, partition: int = 0) -> Producer:
+        producer = Producer(
+            {
+                "bootstrap.servers": self.connection.bootstrap_servers,
+                "transactional.id": uuid4().hex,
+            }
+        )
+        producer.init_transactions(10)
+        producer.begin_transaction()
+        for value in values:
+            producer.produce(self.name, value, partition=partition)
+        assert producer.flush(10) == 0
+        return producer
+
+    def expire(self, *, before: int, partition: int = 0) -> None:
+        """Have the broker delete what lies before an offset."""
+        where = TopicPartition(self.name, partition, before)
+        for future in self.admin.delete_records([where]).values():
+            future.result(10)
+
+    def create(self, partitions: int = 2, **settings: str) -> None:
+        config = {"message.timestamp.type": "LogAppendTime", **settings}
+        topic = NewTopic(self.name, partitions, 1, config=config)
+        for future in self.admin.create_topics([topic]).values():
+            future.result(10)
+
+    def partitions(self) -> int:
+        """Return how many the broker tells of; it tells a moment after it made them."""
+        return len(self.admin.list_topics(self.name, timeout=10).topics[self.name].partitions)
+
+    def delete(self) -> None:
+        for future in self.admin.delete_topics([self.name]).values():
+            future.result(10)
+
+    def recreate(self) -> None:
+        """Have another topic of the same name."""
+        self.delete()
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return self.create()
+            except KafkaException:  # the old one is not gone yet
+                assert time.monotonic() < deadline
+                Event().wait(0.05)
+
+    def group_offset(self, partition: int) -> int:
+        where = TopicPartition(self.name, partition)
+        request = [ConsumerGroupTopicPartitions(self.connection.group, [where])]
+        for future in self.admin.list_consumer_group_offsets(request).values():
+            return int(future.result(10).topic_partitions[0].offset)
+        raise AssertionError("no answer")
+
+    def grow(self, partitions: int) -> None:
+        for future in self.admin.create_partitions([NewPartitions(self.name, partitions)]).values():
+            future.result(10)
+
+
+@dataclass(kw_only=True)
+class Reader:
+    """A worker reduced to its part in the stream: it keeps what it is given, partition by
+    partition, and tells what it heard in order."""
+
+    subscription: KafkaSubscription
+    after: Mapping[ShardId, Position | None] = field(default_factory=dict)
+    held: set[ShardId] = field(default_factory=set)
+    heard: list[tuple[str, tuple[ShardId, ...]]] = field(default_factory=list)
+    records: dict[ShardId, list[Record]] = field(default_factory=dict)
+    on_revoked: Callable[[ShardId], None] = lambda shard: None
+    troubles: list[OperatingError] = field(default_factory=list)
+
+    def assigned(self, shards: tuple[ShardId, ...], /) -> Mapping[ShardId, Position | None]:
+        self.heard.append(("assigned", shards))
+        self.held |= set(shards)
+        return {shard: self.after.get(shard) for shard in shards}
+
+    def revoked(self, shards: tuple[ShardId, ...], /) -> None:
+        self.heard.append(("revoked", shards))
+        for shard in shards:
+            assert shard in self.held
+            self.on_revoked(shard)
+        self.held -= set(shards)
+
+    def poll(self, seconds_max: float = 0.2) -> None:
+        try:
+            polled = self.subscription.poll(self, seconds_max=seconds_max)
+        except OperatingError as trouble:
+            self.troubles.append(trouble)
+            return
+        for shard, records in polled.items():
+            assert shard in self.held, "records of a partition that is not held"
+            self.records.setdefault(shard, []).extend(records)
+
+    def values(self, shard: ShardId) -> list[bytes]:
+        return [record.data for record in self.records.get(shard, [])]
+
+    def positions(self, shard: ShardId) -> list[int]:
+        return [record.position for record in self.records.get(shard, [])]

@@ -23,13 +23,14 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"no such broker: {broker}")
         was = artifacts.installed(broker)
         try:
-            jars = artifacts.jars(broker, base=options.base, on_step=_say)
+            folder = artifacts.folder_of(broker, base=options.base, on_step=_say)
         except SluiceError as error:
             _say(str(error))
             return 2
+        jars = list(folder.glob("*.jar"))
         megabytes = sum(jar.stat().st_size for jar in jars) / 1e6
         how = "was there" if was else "installed"
-        print(f"{broker}: {how}, {len(jars)} jars, {megabytes:.0f} MB, {jars[0].parent}")  # noqa: T201
+        print(f"{broker}: {how}, {len(jars)} jars, {megabytes:.0f} MB, {folder}")  # noqa: T201
     return 0
 
 

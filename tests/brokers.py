@@ -1,0 +1,44 @@
+"""The real brokers of a session of tests: one Kafka, one Pulsar, started when first asked for.
+
+A conftest that imports `kafka` or `pulsar` gives them to its tests. Each pytest-xdist worker has
+its own; a test takes topics of its own name, and a broker of its own where it stops or kills one.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.brokers import artifacts
+from infra.local.brokers import kafka as kafka_broker
+from infra.local.brokers import pulsar as pulsar_broker
+from infra.local.brokers.kafka import LocalKafka
+from infra.local.brokers.pulsar import LocalPulsar
+from pipeline.errors import UserError
+
+__all__ = ["kafka", "pulsar", "require"]
+
+
+def require(broker: str) -> None:
+    """Skip the test where the broker's files are missing and cannot be fetched."""
+    try:
+        artifacts.folder_of(broker)
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """A Kafka of one node, with a listener for TLS beside the plain one."""
+    require("kafka")
+    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), with_tls=True)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
+    """A Pulsar that asks for no token, with a listener for TLS beside the plain one."""
+    require("pulsar")
+    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), with_tls=True)
+    yield started
+    started.stop()

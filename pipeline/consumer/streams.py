@@ -1,44 +1,48 @@
-"""Which subscription and which source a connection means; the brokers' clients load only here."""
+"""Which source and which subscription a connection means; the brokers' clients load only here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
-from pipeline.sources.connections import (
-    Connection,
-    KafkaConnection,
-    KinesisConnection,
-    PulsarConnection,
-)
+from pipeline.sources.connections import Connection, KafkaConnection, KinesisConnection
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.sources.subscription import Subscription
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stream:
-    """A stream as the worker has it: to follow, and to read by position."""
-
-    name: str
-    subscription: Subscription
-    source: Source
-
-
-def open_stream(
+def source_of(
     connection: Connection, clients: Mapping[str, Any], *, table: str, bucket: str
-) -> Stream:
-    """Return the stream; `clients` are the pipeline's boto3 clients by service.
+) -> Source:
+    """Return the stream to be read by position; `clients` are boto3's by service.
 
-    Raises OperatingError or UserError for a broker that cannot be reached or does not have it.
+    `table` is the ledger's, `bucket` the lake's. Raises UserError for what can never be reached.
     """
+    match connection:
+        case KinesisConnection(stream=name):
+            return KinesisSource(clients["kinesis"], name, Discards(clients["s3"], bucket))
+        case KafkaConnection():
+            from pipeline.sources.kafka import KafkaSource
+
+            known = DynamoLedger(clients["dynamodb"], table).shards
+            return KafkaSource(connection, known=known)
+        case _:
+            raise UserError(f"the worker does not know {connection.kind} streams")
+
+
+def subscription_of(
+    connection: Connection, clients: Mapping[str, Any], *, table: str
+) -> Subscription:
+    """Return a worker's own part in the stream; Kinesis' leases lie in the ledger's table."""
     match connection:
         case KinesisConnection(stream=name):
             from pipeline.sources.kinesis_subscription import KinesisSubscription
 
-            source = KinesisSource(clients["kinesis"], name, Discards(clients["s3"], bucket))
-            subscription = KinesisSubscription(clients["kinesis"], name, clients["dynamodb"], table)
-            return Stream(name=name, subscription=subscription, source=source)
-        case KafkaConnection() | PulsarConnection():
-            raise UserError(f"the worker does not know {connection.kind} streams; use kinesis")
+            return KinesisSubscription(clients["kinesis"], name, clients["dynamodb"], table)
+        case KafkaConnection():
+            from pipeline.sources.kafka_subscription import KafkaSubscription
+
+            return KafkaSubscription(connection)
+        case _:
+            raise UserError(f"the worker does not know {connection.kind} streams")

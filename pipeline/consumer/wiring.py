@@ -1,0 +1,122 @@
+"""How a worker's parts are put together, from its settings and its clients."""
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.canary import with_canaries
+from pipeline.consumer.batches import BatchRules
+from pipeline.consumer.gauges import Gauges
+from pipeline.consumer.health import HealthRules
+from pipeline.consumer.loop import Loop, LoopSettings
+from pipeline.consumer.pool import Pool
+from pipeline.consumer.service import Periods, Service
+from pipeline.consumer.takes import Takes
+from pipeline.core.batch import Limits
+from pipeline.core.dedupe import SeenIds
+from pipeline.domain import catalog
+from pipeline.domain.known_good import KNOWN_GOOD
+from pipeline.environment import WorkerSettings, wall_clock_ms
+from pipeline.functions import core_for
+from pipeline.ledger.dynamodb import DynamoLedger
+from pipeline.ledger.seams import Source
+from pipeline.ledger.settings import ProtocolSettings
+from pipeline.metrics import MetricLog
+from pipeline.sinks.s3 import S3Store
+from pipeline.sources.subscription import Subscription
+from pipeline.worker import Worker
+
+SECOND_MS: Final = 1000
+
+
+def monotonic_ms() -> int:
+    """Return a clock that nobody sets, in milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def worker_on(source: Source, clients: Mapping[str, Any], settings: WorkerSettings) -> Worker:
+    """Return the protocol's worker on a stream; `clients` are boto3's by service.
+
+    Half of a run is for work and half for its last calls, so that a take is over by its deadline.
+    """
+    run_ms_max = settings.run_seconds_max * SECOND_MS
+    window_ms = settings.window_seconds * SECOND_MS
+    return Worker(
+        ledger=DynamoLedger(clients["dynamodb"], settings.ledger_table),
+        store=S3Store(clients["s3"], settings.lake_bucket),
+        source=source,
+        core=core_for(with_canaries(catalog()), Limits()),
+        settings=ProtocolSettings(
+            window_ms=window_ms,
+            run_ms_max=run_ms_max,
+            margin_ms=run_ms_max // 2,
+            retention_ms=settings.retention_seconds * SECOND_MS,
+            empty_seen=SeenIds.empty(window_ms=window_ms),
+            known_good=KNOWN_GOOD,
+        ),
+        clock_ms=wall_clock_ms,
+    )
+
+
+def service_on(
+    subscription: Subscription,
+    worker: Worker,
+    settings: WorkerSettings,
+    *,
+    pool: Pool,
+    stop: threading.Event,
+    gauges: Gauges,
+) -> Service:
+    """Return a worker's life, wired."""
+    takes = Takes(
+        worker,
+        run_ms_max=settings.run_seconds_max * SECOND_MS,
+        clock_ms=wall_clock_ms,
+        gauges=gauges,
+    )
+    loop = Loop(
+        subscription=subscription,
+        takes=takes,
+        pool=pool,
+        settings=LoopSettings(
+            rules=BatchRules(
+                bytes_max=settings.batch_bytes,
+                records_max=settings.batch_records,
+                age_ms=settings.batch_age_ms,
+                age_ms_max=settings.batch_age_ms_max,
+            ),
+            buffer_bytes=settings.buffer_bytes,
+            threads=settings.threads,
+            grace_ms=settings.grace_seconds * SECOND_MS,
+        ),
+        clock_ms=monotonic_ms,
+        wall_ms=wall_clock_ms,
+        chance=random.random,
+        idle=stop.wait,
+    )
+    return Service(
+        loop=loop,
+        takes=takes,
+        pool=pool,
+        gauges=gauges,
+        metric_log=MetricLog(
+            namespace=settings.metrics_namespace,
+            stream=settings.connection.name,
+            clock_ms=wall_clock_ms,
+            log=sys.stdout,
+        ),
+        lag=lambda shard, after: subscription.lag(shard, after=after),
+        periods=Periods(
+            sweep_ms=settings.sweep_seconds * SECOND_MS,
+            report_ms=settings.report_seconds * SECOND_MS,
+        ),
+        health=HealthRules(
+            age_ms_max=settings.health_age_seconds_max * SECOND_MS,
+            silence_ms_max=settings.broker_silence_seconds_max * SECOND_MS,
+        ),
+        clock_ms=monotonic_ms,
+        chance=random.random,
+    )

@@ -1,0 +1,144 @@
+"""One place on the embedded AWS for each test, a stream of each kind, and workers on both."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.front.control import Front
+from infra.local.supervisor import LocalAws
+from pipeline import names
+from pipeline.audit.verdict import Validity
+from pipeline.consumer.streams import source_of
+from pipeline.consumer.wiring import worker_on
+from pipeline.environment import WorkerSettings, clients
+from pipeline.ledger.seams import Source
+from pipeline.ledger.state import ShardStatus
+from tests.conformance.load import Load, account
+from tests.conformance.streams import KinesisUnderTest, StreamUnderTest
+from tests.conformance.workers import WorkerProcess, until
+from tests.embedded_aws import aws
+
+__all__ = ["aws"]
+
+RUN_SECONDS = 10
+
+
+@dataclass(kw_only=True)
+class Place:
+    """A ledger, a lake and a stream, and everything that was started on them."""
+
+    aws: LocalAws
+    clients: dict[str, Any]
+    folder: Path
+    name: str
+    where: dict[str, str]
+    stream: StreamUnderTest
+    source: Source
+    workers: list[WorkerProcess] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+
+    @property
+    def front(self) -> Front:
+        return Front(self.aws.endpoint)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """A worker's environment: quick to answer, quick to take a dead one for over."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_REGION": self.aws.region,
+            "AWS_DEFAULT_REGION": self.aws.region,
+            "AWS_ACCESS_KEY_ID": self.aws.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws.secret_access_key,
+            names.ENV_CONNECTION: self.stream.connection.model_dump_json(),
+            names.ENV_LEDGER_TABLE: self.name,
+            names.ENV_LAKE_BUCKET: self.name,
+            names.ENV_WORKER_HTTP_PORT: "0",
+            names.ENV_WORKER_SWEEP_SECONDS: "5",
+            names.ENV_WORKER_REPORT_SECONDS: "1",
+            names.ENV_WORKER_GRACE_SECONDS: "20",
+            names.ENV_RUN_SECONDS_MAX: str(RUN_SECONDS),
+        }
+
+    def work(self, *, module: str = "pipeline.consumer", **settings: object) -> WorkerProcess:
+        """Start a worker; `settings` are those of WorkerSettings that differ."""
+        aliases = {name: str(f.alias) for name, f in WorkerSettings.model_fields.items()}
+        told = {aliases[name]: str(value) for name, value in settings.items()}
+        folder = self.folder / f"worker-{len(self.workers)}"
+        worker = WorkerProcess({**self.variables, **told}, folder, module=module)
+        self.workers.append(worker)
+        return worker
+
+    def load(self) -> Load:
+        """Return a producer of its own."""
+        name = f"p{len(self.loads)}"
+        load = Load(self.stream.connection, self.folder, where=self.where, name=name)
+        self.loads.append(load)
+        return load
+
+    def pending(self) -> tuple[ShardStatus, ...]:
+        """Return where every shard stands, as `status` and `drain` see it."""
+        settings = WorkerSettings.from_environment(self.variables)
+        return worker_on(self.source, self.clients, settings).pending()
+
+    def is_drained(self) -> bool:
+        return all(status.drained for status in self.pending())
+
+    def settle(self, *, seconds: float = 90.0, quarantined: int = 0) -> None:
+        """Wait until everything is committed and published, then account for every id."""
+        for load in self.loads:
+            load.close()
+        until(self.is_drained, seconds=seconds)
+        verdict = account(self.clients["s3"], self.name, self.folder, self.loads)
+        assert verdict.validity is Validity.VALID, verdict
+        assert verdict.account.quarantined == quarantined, verdict
+        assert verdict.account.stored == verdict.account.sends - quarantined, verdict
+
+
+@pytest.fixture(params=["kinesis"])
+def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iterator[Place]:
+    """A place of its own on a stream of each kind."""
+    name = f"t{secrets.token_hex(6)}"
+    where = {
+        "endpoint_url": aws.endpoint,
+        "region_name": aws.region,
+        "aws_access_key_id": aws.access_key_id,
+        "aws_secret_access_key": aws.secret_access_key,
+    }
+    made = clients(**where)
+    made["s3"].create_bucket(Bucket=name)
+    made["dynamodb"].create_table(
+        TableName=name,
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    stream = make_stream(request, made, name)
+    place = Place(
+        aws=aws,
+        clients=made,
+        folder=tmp_path,
+        name=name,
+        where=where,
+        stream=stream,
+        source=source_of(stream.connection, made, table=name, bucket=name),
+    )
+    yield place
+    for worker in place.workers:
+        worker.end()
+    place.front.clear()
+
+
+def make_stream(request: pytest.FixtureRequest, made: dict[str, Any], name: str) -> StreamUnderTest:
+    """Return a new stream of the kind that is asked for; only then its broker is started."""
+    return KinesisUnderTest(client=made["kinesis"], name=name)

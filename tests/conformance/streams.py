@@ -1,0 +1,65 @@
+"""The streams under test, each made for one test, and what a person may do to them meanwhile."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipeline.sources.connections import Connection, KinesisConnection
+from tests.conformance.workers import until
+
+
+class StreamUnderTest(Protocol):
+    """A stream of four partitions that a conformance test has to itself."""
+
+    @property
+    def connection(self) -> Connection:
+        """How workers and producers reach it."""
+        ...
+
+    def grow(self) -> None:
+        """Add partitions, as many again."""
+        ...
+
+    def rewind(self) -> None:
+        """Let what the broker remembers of acknowledgements go back to the start.
+
+        Where it keeps none there is nothing to do.
+        """
+        ...
+
+
+PARTITIONS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class KinesisUnderTest:
+    """A stream of the embedded AWS."""
+
+    client: Any
+    name: str
+
+    def __post_init__(self) -> None:
+        self.client.create_stream(StreamName=self.name, ShardCount=PARTITIONS)
+        self._until_active()
+
+    def _until_active(self) -> None:
+        until(
+            lambda: (
+                self.client.describe_stream_summary(StreamName=self.name)[
+                    "StreamDescriptionSummary"
+                ]["StreamStatus"]
+                == "ACTIVE"
+            )
+        )
+
+    @property
+    def connection(self) -> Connection:
+        return KinesisConnection(stream=self.name)
+
+    def grow(self) -> None:
+        self.client.update_shard_count(
+            StreamName=self.name, TargetShardCount=2 * PARTITIONS, ScalingType="UNIFORM_SCALING"
+        )
+        self._until_active()
+
+    def rewind(self) -> None:
+        """Do nothing: only the ledger remembers."""

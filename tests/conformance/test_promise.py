@@ -1,0 +1,172 @@
+"""One suite for all streams: whatever happens to workers, everything is in the lake once."""
+
+from infra.local.front.faults import Fault
+from tests.conformance.conftest import Place
+from tests.conformance.streams import PARTITIONS
+from tests.conformance.workers import POISONED, until
+
+EVENTS = 2_000
+
+
+def test_everything_produced_is_in_the_lake_once(place: Place) -> None:
+    worker, load = place.work(), place.load()
+    load.send(EVENTS)
+
+    place.settle()
+
+    assert worker.health()["healthy"]
+    assert worker.stored == EVENTS
+    assert worker.stop() == 0
+
+
+def test_partitions_are_handed_over_to_a_second_worker_and_back(place: Place) -> None:
+    one, load = place.work(), place.load()
+    until(lambda: len(one.partitions) == PARTITIONS)
+    load.send(EVENTS)
+    other = place.work()
+    until(lambda: len(one.partitions) == len(other.partitions) == PARTITIONS // 2)
+    assert set(one.partitions).isdisjoint(other.partitions)
+    load.send(EVENTS)
+    load.flush()
+    assert one.stop() == 0
+    until(lambda: len(other.partitions) == PARTITIONS)
+    load.send(EVENTS)
+
+    place.settle()
+
+    assert other.stored > 0
+
+
+def test_sigterm_in_the_middle_leaves_nothing_open(place: Place) -> None:
+    worker, load = place.work(), place.load()
+    until(lambda: len(worker.partitions) == PARTITIONS)
+    load.send(EVENTS)
+    until(lambda: worker.stored > 0)
+    load.send(EVENTS)
+
+    assert worker.stop() == 0
+
+    assert "left in good order" in worker.said
+    assert not any(status.open for status in place.pending())
+    place.work()
+    place.settle()
+
+
+def test_sigkill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
+    load = place.load()
+    for _ in range(3):
+        worker = place.work()
+        load.send(EVENTS)
+        until(lambda worker=worker: worker.stored > 0)
+        load.send(EVENTS)
+        worker.kill()
+    place.work()
+
+    place.settle()
+
+
+def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place) -> None:
+    """Two workers on one partition: the first is stopped with its takes under way."""
+    one, load = place.work(), place.load()
+    until(lambda: len(one.partitions) == PARTITIONS)
+    load.send(EVENTS)
+    until(lambda: one.stored > 0)
+    load.send(EVENTS)
+    one.pause()
+    other = place.work()
+    until(lambda: len(other.partitions) == PARTITIONS)
+    load.send(EVENTS)
+    one.go_on()
+    load.send(EVENTS)
+
+    place.settle()
+
+
+def test_a_subscription_that_is_rewound_writes_nothing_twice(place: Place) -> None:
+    worker, load = place.work(), place.load()
+    load.send(EVENTS)
+    load.flush()
+    until(place.is_drained)
+    assert worker.stop() == 0
+    place.stream.rewind()
+    place.work()
+    load.send(EVENTS)
+
+    place.settle()
+
+
+def test_a_slow_store_stops_the_fetching_and_costs_nothing(place: Place) -> None:
+    worker = place.work(buffer_bytes=20_000, batch_bytes=2_000)
+    load = place.load()
+    until(lambda: len(worker.partitions) == PARTITIONS)
+    slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=700)
+    place.front.inject([slow])
+    load.send(4 * EVENTS)
+
+    until(lambda: any(each["paused"] for each in worker.partitions.values()))
+    place.front.clear()
+
+    place.settle()
+    assert not any(each["paused"] for each in worker.partitions.values())
+
+
+def test_a_hand_over_during_a_slow_write_waits_for_it(place: Place) -> None:
+    one, load = place.work(), place.load()
+    until(lambda: len(one.partitions) == PARTITIONS)
+    slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=1_500)
+    place.front.inject([slow])
+    load.send(EVENTS)
+    load.flush()
+    other = place.work()
+    until(lambda: len(other.partitions) == PARTITIONS // 2)
+    assert one.stop() == 0
+    place.front.clear()
+
+    place.settle()
+
+
+def test_a_store_that_fails_for_a_while_is_told_by_health_and_costs_nothing(place: Place) -> None:
+    worker, load = place.work(health_age_seconds_max=2), place.load()
+    until(lambda: len(worker.partitions) == PARTITIONS)
+    place.front.inject([Fault(service="s3", operation="PutObject", kind="error")])
+    load.send(EVENTS)
+    until(lambda: not worker.health()["healthy"])
+    place.front.clear()
+
+    place.settle()
+    until(lambda: worker.health()["healthy"])
+
+
+def test_partitions_are_added_under_load(place: Place) -> None:
+    worker, load = place.work(), place.load()
+    load.send(EVENTS)
+    until(lambda: worker.stored > 0)
+    place.stream.grow()
+    load.send(EVENTS)
+    more = place.load()
+    more.send(EVENTS)
+
+    place.settle(seconds=180)
+
+    assert len(place.pending()) >= 2 * PARTITIONS
+
+
+def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -> None:
+    load = place.load()
+    load.send(200)
+    load.flush()
+    load.send(1, poison=True)
+    load.flush()
+    load.send(200)
+    load.flush()
+    deaths = 0
+    worker = place.work(module=POISONED, batch_records=2)
+    while not place.is_drained():
+        if not worker.running:
+            deaths += 1
+            assert deaths < 25, "the record is never isolated"
+            worker = place.work(module=POISONED, batch_records=2)
+        until(lambda worker=worker: not worker.running or place.is_drained(), seconds=120)
+
+    assert deaths >= 3
+    place.settle(quarantined=1)

@@ -1,0 +1,118 @@
+"""Workers as processes: `python -m pipeline.consumer`, told by variables, stopped and killed."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+READY: Final = re.compile(r"at work on .*; http://127\.0\.0\.1:(\d+)")
+POISONED: Final = "tests.conformance.poisoned"
+"""A worker whose core dies at a marked record."""
+
+
+def until(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+    """Return what the condition gives once it is true. Raises AssertionError when time is over."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        pause.wait(0.1)
+    return found
+
+
+class WorkerProcess:
+    """One worker; its log is a file, its figures another."""
+
+    def __init__(
+        self, variables: Mapping[str, str], folder: Path, *, module: str = "pipeline.consumer"
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log, self.figures = folder / "log", folder / "figures"
+        with self.log.open("wb") as log, self.figures.open("wb") as figures:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                stdout=figures,
+                stderr=log,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def _port(self) -> int | None:
+        assert self.running, self.said
+        found = READY.search(self.said)
+        return int(found[1]) if found else None
+
+    def health(self) -> Mapping[str, Any]:
+        """Return what /health says, well or not."""
+        port = until(self._port)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                body = answer.read()
+        except urllib.error.HTTPError as unwell:
+            with unwell:
+                body = unwell.read()
+        document: Mapping[str, Any] = json.loads(body)
+        return document
+
+    @property
+    def partitions(self) -> Mapping[str, Any]:
+        """The partitions that are this worker's, by shard."""
+        found: Mapping[str, Any] = self.health()["partitions"]
+        return found
+
+    @property
+    def stored(self) -> int:
+        """How many events this worker says it has stored."""
+        port = until(self._port)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        found = re.search(r'sluice_events_total\{fate="stored"\} (\S+)', text)
+        return int(float(found[1])) if found else 0
+
+    def pause(self) -> None:
+        """Let it stand still, as a machine that swaps does."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def ask_to_stop(self) -> None:
+        self._process.terminate()
+
+    def wait(self, *, seconds: float = 40.0) -> int:
+        return self._process.wait(timeout=seconds)
+
+    def stop(self) -> int:
+        """Stop in good order, and return the exit code."""
+        self.ask_to_stop()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """End it whatever it does, for the test is over."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()

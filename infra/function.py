@@ -47,6 +47,9 @@ class FunctionArgs:
     """Where it runs; None: in Lambda's own network."""
     concurrency_max: int | None = None
     """Runs at once at most; None leaves it to the account."""
+    shifted: bool = False
+    """Whether new versions come to the callers by `sluice deploy`, step by step: the program then
+    publishes them, and leaves the alias alone once it is made."""
 
 
 class Function(pulumi.ComponentResource):
@@ -96,7 +99,10 @@ class Function(pulumi.ComponentResource):
             name=ALIAS,
             function_name=function.name,
             function_version=function.version,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["function_version", "routing_config"] if args.shifted else None,
+            ),
         )
         self.function_name = function.name
         self.alias_name = alias.name

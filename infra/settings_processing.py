@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from infra.rollout import Rollout
+
 
 class ProcessingSettings(BaseModel):
     """The functions, and how the stream hands them records."""
@@ -48,6 +50,21 @@ class ProcessingSettings(BaseModel):
     )
     run_seconds_max: int = Field(
         60, ge=60, le=900, description="How long one run of a function may take."
+    )
+    rollout: Rollout = Field(
+        "all_at_once",
+        description="How a new version comes to the callers: all_at_once; canary, a share of the "
+        "invocations and then all; linear, as much more a step. By steps `sluice deploy` moves the "
+        "alias, not the program, and any alarm that a release may cause moves it back.",
+    )
+    rollout_percent: int = Field(
+        10, ge=1, le=99, description="The share of the invocations in a rollout's first step."
+    )
+    rollout_minutes: int = Field(
+        5,
+        ge=1,
+        le=1_440,
+        description="How long each step is watched, the last one too; alarms look at up to 4.",
     )
     package: Literal["aws", "host", "local"] = Field(
         "aws", description="What the functions are packaged for; the local stack says local."

@@ -1,8 +1,8 @@
 """The functions of a stack, for an operator: versions, mapping and schedules."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
@@ -24,6 +24,26 @@ class Version:
     number: int
     code_sha256: str
     published: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Where an alias leads: to its main version, and with some weight (0 to 1) to one beside it."""
+
+    version: int
+    beside: Mapping[int, float] = field(default_factory=dict)
+    revision: str
+    """Changes with each change of the alias, whoever makes it."""
+
+    def percent(self, version: int) -> float:
+        """Return the share of the invocations that a version gets."""
+        if version == self.version:
+            return 100 * (1 - sum(self.beside.values()))
+        return 100 * self.beside.get(version, 0.0)
+
+
+class MovedMeanwhile(OperatingError):
+    """Somebody else has moved the alias since it was looked at: it is theirs now."""
 
 
 def client(stack: Stack, service: str) -> Any:
@@ -63,21 +83,59 @@ def versions(stack: Stack, function: str) -> list[Version]:
     return sorted(found, key=lambda version: version.number)
 
 
-def live(stack: Stack, function: str) -> int:
-    """Return the version that callers get. Raises OperatingError."""
+def route(stack: Stack, function: str) -> Route:
+    """Return where callers are led. Raises OperatingError."""
     alias = stack.outputs["function_alias"]
     with told(f"read the alias {alias} of {function}"):
-        answer = client(stack, "lambda").get_alias(FunctionName=function, Name=alias)
-    return int(answer["FunctionVersion"])
+        return _route(client(stack, "lambda").get_alias(FunctionName=function, Name=alias))
 
 
-def point(stack: Stack, function: str, version: int) -> None:
-    """Give callers another version, at once. Raises OperatingError."""
+def live(stack: Stack, function: str) -> int:
+    """Return the version that callers get, or most of them. Raises OperatingError."""
+    return route(stack, function).version
+
+
+def point(
+    stack: Stack,
+    function: str,
+    version: int,
+    *,
+    beside: Mapping[int, float] | None = None,
+    seen: Route | None = None,
+) -> Route:
+    """Lead callers to a version, at once, or to another one beside it by its weight.
+
+    With `seen` only if nothing has moved the alias since. Raises MovedMeanwhile, OperatingError.
+    """
     alias = stack.outputs["function_alias"]
+    weights = {str(other): weight for other, weight in (beside or {}).items()}
+    lambda_client = client(stack, "lambda")
     with told(f"move the alias {alias} of {function}"):
-        client(stack, "lambda").update_alias(
-            FunctionName=function, Name=alias, FunctionVersion=str(version)
-        )
+        try:
+            return _route(
+                lambda_client.update_alias(
+                    FunctionName=function,
+                    Name=alias,
+                    FunctionVersion=str(version),
+                    # Left out, the weights of before would stay.
+                    RoutingConfig={"AdditionalVersionWeights": weights},
+                    **({"RevisionId": seen.revision} if seen else {}),
+                )
+            )
+        except lambda_client.exceptions.PreconditionFailedException as error:
+            raise MovedMeanwhile(
+                f"somebody else has moved the alias {alias} of {function} meanwhile; "
+                f"see: ./dev sluice rollback --show --stack {stack.name}"
+            ) from error
+
+
+def _route(answer: Mapping[str, Any]) -> Route:
+    weights = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    return Route(
+        version=int(answer["FunctionVersion"]),
+        beside={int(version): float(weight) for version, weight in weights.items()},
+        revision=answer["RevisionId"],
+    )
 
 
 def schedules(stack: Stack) -> list[str]:

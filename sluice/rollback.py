@@ -40,20 +40,35 @@ def roll_back(stack: Stack, to: int | None) -> Mapping[str, tuple[int, int]]:
     """Point every function at its newest version of one code; return from and to, by function.
 
     The functions share a package, so all go back to the code that the processor goes back to; one
-    that never had it stays. Raises UserError when there is no such code, OperatingError.
+    that never had it stays. A rollout that is under way is ended, or what was left of one: then the
+    code before is that of the main version. Raises UserError when there is no such code,
+    OperatingError.
     """
     processor, *others = functions.names(stack)
-    history = {name: functions.versions(stack, name) for name in (processor, *others)}
-    live = {name: functions.live(stack, name) for name in history}
+    routes = {name: functions.route(stack, name) for name in (processor, *others)}
+    split = {name: route for name, route in routes.items() if route.beside}
+    if split and to is None:
+        for name, route in split.items():
+            functions.point(stack, name, route.version)
+        return {name: (max(route.beside), route.version) for name, route in split.items()}
+    history = {name: functions.versions(stack, name) for name in routes}
+    live = {name: route.version for name, route in routes.items()}
     code = code_of(history[processor], live[processor], to)
     moved: dict[str, tuple[int, int]] = {}
     for name, known in history.items():
         numbers = [version.number for version in known if version.code_sha256 == code]
         wanted = to if name == processor and to is not None else max(numbers, default=live[name])
-        if wanted != live[name]:
+        if wanted != live[name] or name in split:
             functions.point(stack, name, wanted)
             moved[name] = (live[name], wanted)
     return moved
+
+
+def _mark(percent: float) -> str:
+    """Return how a version is marked that gets so much of the invocations."""
+    if percent in (0, 100):
+        return "live" if percent else ""
+    return f"{percent:g} %"
 
 
 @click.command(help=__doc__)
@@ -69,9 +84,9 @@ def rollback(home: Path, stack: str, to: int | None, show: bool) -> None:
     if show:
         table = Table("function", "version", "code", "published", "live")
         for name in functions.names(found):
-            live = functions.live(found, name)
+            route = functions.route(found, name)
             for version in functions.versions(found, name):
-                mark = "live" if version.number == live else ""
+                mark = _mark(route.percent(version.number))
                 code, number = version.code_sha256[:8], str(version.number)
                 table.add_row(name, number, code, version.published, mark)
         OUT.print(table)

@@ -94,6 +94,7 @@ class Functions:
             key_arn=self._key_arn,
             network=self._network,
             concurrency_max=concurrency_max,
+            shifted=settings.rollout != "all_at_once",
         )
 
 

@@ -76,6 +76,9 @@ class KinesisDeployment:
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,
                 "run_seconds_max": self._settings.run_seconds_max,
+                "rollout": self._settings.rollout,
+                "rollout_percent": self._settings.rollout_percent,
+                "rollout_minutes": self._settings.rollout_minutes,
             },
         }
 

@@ -142,6 +142,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
         lambda_service,
         resharding,
         stream_mode,
+        weighted_aliases,
     )
 
     resharding.install()
@@ -151,6 +152,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
     disabled_keys.install()
     key_rotation.install()
     stream_mode.install()
+    weighted_aliases.install()
     cloudwatch.install(minute_seconds=minute_seconds)
     agent = ecs.install(logs=tasks, minute_seconds=minute_seconds)
     stop = asyncio.Event()

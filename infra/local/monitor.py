@@ -75,7 +75,7 @@ class LocalMonitor(MockMonitor):
             protect=request.protect,
         )
         with self._lock:
-            made = self._stack.register(wanted)
+            made = self._stack.register(wanted, ignored=tuple(request.ignoreChanges))
         return resource_pb2.RegisterResourceResponse(
             urn=urn, id=made.id, object=_struct(_without_files(made.outputs))
         )

@@ -34,8 +34,11 @@ class LocalStack:
         made = Made(id=resource.id, outputs=resource.outputs)
         return self._provider.exists(resource.type, resource.name, resource.inputs, made)
 
-    def register(self, wanted: Resource) -> Resource:
-        """Bring one resource to its wanted inputs and return it with id and outputs."""
+    def register(self, wanted: Resource, *, ignored: tuple[str, ...] = ()) -> Resource:
+        """Bring one resource to its wanted inputs and return it with id and outputs.
+
+        Once it is there, `ignored` inputs stay what they were, whatever is wanted.
+        """
         self._provider.check(wanted.type, wanted.name, wanted.inputs)
         self._seen.add(wanted.urn)
         old = self._state.get(wanted.urn)
@@ -43,6 +46,9 @@ class LocalStack:
             return self._create(wanted)
         if old.status == "creating":
             return self._resume(old, wanted)
+        kept = {key: old.inputs[key] for key in ignored if key in old.inputs}
+        others = {key: value for key, value in wanted.inputs.items() if key not in ignored}
+        wanted = replace(wanted, inputs={**others, **kept})
         change = self._provider.diff(wanted.type, old.inputs, wanted.inputs)
         if change.replaces:
             return self._replace(old, wanted, change.replaces, delete_first=change.delete_first)

@@ -166,6 +166,8 @@ ALIAS: Final = ResourceType(
                         "Name": "$name",
                         "FunctionVersion": "$functionVersion",
                         "Description": "$description",
+                        # Without it the weights of before would stay.
+                        "RoutingConfig": {"AdditionalVersionWeights": {}},
                     },
                 ),
             ),

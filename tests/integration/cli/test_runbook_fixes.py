@@ -36,6 +36,8 @@ FIXES = (
     ("roll-back", "To a version"),
     ("roll-back", "To the code before"),
     ("deploy", "Another revision"),
+    ("deploy", "By steps, from now on"),
+    ("deploy", "A fix, while an alarm is on"),
     ("rotate-keys", "It is due"),
     ("rotate-keys", "The key was disabled"),
     ("replay", "What arrived lately"),
@@ -205,6 +207,7 @@ def test_every_fix_runs_and_every_event_is_accounted_for(shop: Shop, tmp_path: P
     before: dict[tuple[str, str], Callable[[], object]] = {
         ("roll-back", "To the code before"): lambda: shop.go_forward_to(package),
         ("deploy", "Another revision"): lambda: shop.call("deploy", "package_file="),
+        ("deploy", "A fix, while an alarm is on"): lambda: shop.call("deploy", "rollout="),
         ("restore-the-ledger", "By the journal alone"): shop.shorten_runs,
         ("backfill-a-time-range", "From the stream"): shop.delete_a_file_of_the_lake,
         ("conservation-broken", "Rows are gone from the lake"): shop.delete_a_file_of_the_lake,

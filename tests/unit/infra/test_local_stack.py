@@ -111,6 +111,21 @@ def test_what_is_new_is_made_and_what_is_gone_is_deleted(
     assert update(BUCKET) == ["-alarm", "-policy"]
 
 
+def test_an_ignored_input_stays_what_it_was_made_with(provider: Recorded, tmp_path: Path) -> None:
+    state = _state(tmp_path)
+    stack = LocalStack(provider, state, lambda _: None)
+    stack.register(ALARM, ignored=("evaluationPeriods", "threshold"))
+    moved = {**ALARM.inputs, "evaluationPeriods": 2, "threshold": 1.0}
+    provider.steps = []
+    LocalStack(provider, state, lambda _: None).register(
+        replace(ALARM, inputs=moved), ignored=("evaluationPeriods", "threshold")
+    )
+    assert provider.steps == []
+    assert state.resources[0].inputs == ALARM.inputs
+    LocalStack(provider, state, lambda _: None).register(replace(ALARM, inputs=moved))
+    assert provider.steps == ["~alarm"]
+
+
 def test_a_replacement_under_the_same_name_deletes_first(
     update: Callable[..., list[str]],
 ) -> None:

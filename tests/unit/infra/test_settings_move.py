@@ -61,6 +61,10 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     "window_seconds": ("60", _each(f"environment.variables.{names.ENV_WINDOW_SECONDS}")),
     "architecture": ("x86_64", _each("architectures.0")),
     "memory_mb": ("2048", _each("memorySize")),
+    # What they decide is done by `sluice deploy`, which reads them from the outputs.
+    "rollout": ("linear", set()),
+    "rollout_percent": ("20", set()),
+    "rollout_minutes": ("7", set()),
     "run_seconds_max": (
         "120",
         _each("timeout")

@@ -13,6 +13,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, rpc
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import resource_pb2
 
+from infra.local.former_urns import former_urns
 from infra.local.provider.errors import ProviderError
 from infra.local.provider.interpreter import Provider
 from infra.local.stack import LocalStack
@@ -45,6 +46,7 @@ class LocalMonitor(MockMonitor):
         super().__init__(LocalMocks(provider))
         self._stack = stack
         self._lock = threading.Lock()
+        self._formerly: dict[str, tuple[str, ...]] = {}
         self.outputs: dict[str, Any] = {}
 
     def Invoke(  # noqa: N802 - the name is the protocol's
@@ -60,6 +62,7 @@ class LocalMonitor(MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         """Make a resource; a component or the stack is only given its URN."""
         urn = self.make_urn(request.parent, request.type, request.name)
+        self._formerly[urn] = former_urns(request, self._formerly, self.make_urn)
         if not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn)
         wanted = Resource(
@@ -73,6 +76,7 @@ class LocalMonitor(MockMonitor):
             },
             after=tuple(sorted({*request.dependencies, *_sources(request)})),
             protect=request.protect,
+            formerly=self._formerly[urn],
         )
         with self._lock:
             made = self._stack.register(wanted, ignored=tuple(request.ignoreChanges))

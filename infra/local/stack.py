@@ -41,7 +41,7 @@ class LocalStack:
         """
         self._provider.check(wanted.type, wanted.name, wanted.inputs)
         self._seen.add(wanted.urn)
-        old = self._state.get(wanted.urn)
+        old = self._state.adopt(wanted)
         if old is None:
             return self._create(wanted)
         if old.status == "creating":

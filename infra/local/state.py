@@ -20,7 +20,7 @@ class Resource:
     """One resource: inputs as last applied, outputs as last read.
 
     `dependencies` gives, for each input, the URNs of the resources that it was made from; `after`
-    all that it was made after, which must outlive it.
+    all that it was made after, which must outlive it; `formerly` other URNs that it may have had.
     """
 
     urn: str
@@ -32,6 +32,7 @@ class Resource:
     dependencies: Mapping[str, list[str]] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     protect: bool = False
+    formerly: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,6 +56,32 @@ class State:
     def get(self, urn: str) -> Resource | None:
         """Return the live resource of a URN, made or being made."""
         return next((r for r in self.resources if r.urn == urn and r.status != "superseded"), None)
+
+    def adopt(self, wanted: Resource) -> Resource | None:
+        """Return what stands under a resource's URN, or under a former one: that is then its own.
+
+        Whatever refers to it by the former URN follows.
+        """
+        if (found := self.get(wanted.urn)) is not None:
+            return found
+        former = next((urn for urn in wanted.formerly if self.get(urn) is not None), None)
+        if former is None:
+            return None
+        renamed = {former: wanted.urn}
+        self.resources = [
+            replace(
+                resource,
+                urn=renamed.get(resource.urn, resource.urn),
+                after=tuple(renamed.get(urn, urn) for urn in resource.after),
+                dependencies={
+                    name: [renamed.get(urn, urn) for urn in urns]
+                    for name, urns in resource.dependencies.items()
+                },
+            )
+            for resource in self.resources
+        ]
+        self.write()
+        return self.get(wanted.urn)
 
     def put(self, resource: Resource) -> None:
         """Record a resource in the place of what it was before."""
@@ -124,7 +151,14 @@ class State:
                 )
         self.outputs = content["outputs"]
         self.resources = [
-            Resource(**{**held, "after": tuple(held["after"])}) for held in content["resources"]
+            Resource(
+                **{
+                    **held,
+                    "after": tuple(held["after"]),
+                    "formerly": tuple(held.get("formerly", ())),
+                }
+            )
+            for held in content["resources"]
         ]
 
 

@@ -91,6 +91,7 @@ def client_settings(
         "client.id": "sluice",
         "error_cb": complaints,
         "logger": log,
+        "log_level": 3,  # errors: what it does about them, it does by itself
         "socket.timeout.ms": round(ANSWER_SECONDS_MAX * 1_000),
         "socket.connection.setup.timeout.ms": round(ANSWER_SECONDS_MAX * 1_000),
         "reconnect.backoff.ms": 100,

@@ -13,6 +13,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.errors import OperatingError
 from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
 
 
@@ -65,6 +66,14 @@ class Topic:
         assert producer.flush(10) == 0
         return producer
 
+    def records(self, source: KafkaSource, partition: int) -> tuple[Record, ...]:
+        """Return all that a partition holds."""
+        found = source.read_after(
+            self.shard(partition), after=None, origin=None, records_max=100_000
+        )
+        assert found.at_tip
+        return found.records
+
     def expire(self, *, before: int, partition: int = 0) -> None:
         """Have the broker delete what lies before an offset."""
         where = TopicPartition(self.name, partition, before)
@@ -85,13 +94,13 @@ class Topic:
         for future in self.admin.delete_topics([self.name]).values():
             future.result(10)
 
-    def recreate(self) -> None:
+    def recreate(self, **settings: str) -> None:
         """Have another topic of the same name."""
         self.delete()
         deadline = time.monotonic() + 10
         while True:
             try:
-                return self.create()
+                return self.create(**settings)
             except KafkaException:  # the old one is not gone yet
                 assert time.monotonic() < deadline
                 Event().wait(0.05)

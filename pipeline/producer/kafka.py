@@ -1,0 +1,193 @@
+"""Records to Kafka: each lane to a partition of its own, by an idempotent producer.
+
+The broker drops what the client sends twice for want of an answer. What stays open after all its
+attempts is unknown; the next one of ours is then a copy, with the same bytes (protocol.md, T17).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from pipeline.producer.outcomes import Outcome
+from pipeline.producer.queues import Shipment
+from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka_client import (
+    ANSWER_SECONDS_MAX,
+    Complaints,
+    Token,
+    client_settings,
+    make,
+    partitions_of,
+)
+
+DELIVERY_SECONDS_MAX: Final = 30.0
+"""How long one attempt may take, the client's own repetitions included."""
+OVERTIME_SECONDS: Final = 5.0
+"""How much later than that the client may say so: it looks once a second."""
+REQUEST_SECONDS_MAX: Final = 10.0
+"""How long the broker may think about a request before the client asks again."""
+POLL_SECONDS: Final = 0.001
+"""How often answers are picked up. Never by a blocking call: under gevent all would stand still."""
+MESSAGE_BYTES_MAX: Final = 1_048_588
+"""Kafka's default of `message.max.bytes` (broker configuration): a record of ours has less."""
+BATCH_BYTES_MAX: Final = 64 * 1024
+"""A larger record travels alone, so that a batch is never refused for its company's size."""
+QUEUE_KBYTES_MAX: Final = 64 * 1024
+
+_THROTTLES: Final = frozenset({KafkaError._QUEUE_FULL, KafkaError.THROTTLING_QUOTA_EXCEEDED})  # noqa: SLF001
+_UNSENT: Final = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+_REJECTIONS: Final = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_REQUIRED_ACKS,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        KafkaError._INVALID_ARG,  # noqa: SLF001
+    }
+)
+
+
+class KafkaTransport:
+    """Writes records to one Kafka topic. A lane's partition is fixed for the transport's life."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        token: Token | None = None,
+        delivery_seconds_max: float = DELIVERY_SECONDS_MAX,
+        seconds_max: float = ANSWER_SECONDS_MAX,
+    ) -> None:
+        """Ask the broker for the topic's partitions.
+
+        Raises UserError for settings that cannot work, OperatingError when the broker or the topic
+        is not there.
+        """
+        self._connection = connection
+        self._token = token
+        self._delivery_seconds_max = delivery_seconds_max
+        self._lock = threading.Lock()
+        self._client = self._connect()
+        self._partitions = partitions_of(
+            self._client.producer, connection, self._client.complaints, seconds_max=seconds_max
+        )
+
+    def send(self, batch: Sequence[Shipment[Any]], /) -> list[Outcome]:
+        """Hand the batch to the client and wait for each record's answer."""
+        client = self._healthy()
+        outcomes: list[Outcome | None] = [None] * len(batch)
+        for index, shipment in enumerate(batch):
+            outcomes[index] = self._produce(client, shipment, partial(_answered, outcomes, index))
+        deadline = time.monotonic() + self._delivery_seconds_max + OVERTIME_SECONDS
+        while None in outcomes and time.monotonic() < deadline:
+            if not client.producer.poll(0):
+                time.sleep(POLL_SECONDS)
+        if None in outcomes:
+            # What the client still holds must not be written behind a later record of its lane.
+            self._give_up(client)
+        return [outcome or Outcome.UNKNOWN for outcome in outcomes]
+
+    def close(self) -> None:
+        """Drop the connections, and what nobody waits for any more."""
+        self._give_up(self._client, again=False)
+
+    def _produce(
+        self, client: "_Client", shipment: Shipment[Any], answered: Callable[..., None]
+    ) -> Outcome | None:
+        """Hand one record over; an outcome if the client does not take it."""
+        try:
+            client.producer.produce(
+                self._connection.topic,
+                shipment.data,
+                shipment.address.partition_key,
+                partition=shipment.lane % self._partitions,
+                on_delivery=answered,
+            )
+        except BufferError:
+            return Outcome.THROTTLED
+        except KafkaException as error:
+            # Of what the client itself refuses nothing was sent, unless it says more.
+            outcome = of_error(error.args[0])
+            return Outcome.UNSENT if outcome is Outcome.UNKNOWN else outcome
+        return None
+
+    def _healthy(self) -> "_Client":
+        """Return a client that can go on: one with a fatal error can not, and a new one does."""
+        client = self._client
+        return self._give_up(client) if client.complaints.fatal else client
+
+    def _give_up(self, client: "_Client", *, again: bool = True) -> "_Client":
+        """Have a client forget what it holds; return the one that is used from now on."""
+        with self._lock:
+            if again and self._client is client:
+                self._client = self._connect()
+        client.producer.purge()
+        client.producer.poll(0)
+        return self._client
+
+    def _connect(self) -> "_Client":
+        complaints = Complaints()
+        settings = client_settings(self._connection, complaints, token=self._token)
+        producer = make(
+            Producer,
+            settings
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "delivery.timeout.ms": round(self._delivery_seconds_max * 1_000),
+                "request.timeout.ms": round(
+                    min(REQUEST_SECONDS_MAX, self._delivery_seconds_max) * 1_000
+                ),
+                "linger.ms": 0,
+                "compression.type": "none",  # what a record holds is compressed
+                "message.max.bytes": MESSAGE_BYTES_MAX,
+                "batch.size": BATCH_BYTES_MAX,
+                "queue.buffering.max.kbytes": QUEUE_KBYTES_MAX,
+            },
+        )
+        return _Client(producer=producer, complaints=complaints)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Client:
+    """A producer's client and what it said."""
+
+    producer: Producer
+    complaints: Complaints
+
+
+def of_error(error: KafkaError) -> Outcome:
+    """Return what a client's or broker's error says about a record.
+
+    Only these are proofs that nothing was written: a time-out or a lost connection may hide that
+    the broker has it, and so may a code that we do not know.
+    """
+    code = error.code()
+    if code in _REJECTIONS:
+        return Outcome.REJECTED
+    if code in _THROTTLES:
+        return Outcome.THROTTLED
+    return Outcome.UNSENT if code in _UNSENT else Outcome.UNKNOWN
+
+
+def _answered(
+    outcomes: list[Outcome | None], index: int, error: KafkaError | None, _: Message
+) -> None:
+    """Note a record's answer; nothing else may be done in a client's callback."""
+    outcomes[index] = Outcome.WRITTEN if error is None else of_error(error)

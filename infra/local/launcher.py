@@ -134,6 +134,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
 
     from infra.local import (
         ageing,
+        autoscaling,
         cloudwatch,
         disabled_keys,
         ecs,
@@ -155,6 +156,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
     weighted_aliases.install()
     cloudwatch.install(minute_seconds=minute_seconds)
     agent = ecs.install(logs=tasks, minute_seconds=minute_seconds)
+    autoscaling.install(lock=agent.lock, wake=agent.wake, minute_seconds=minute_seconds)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

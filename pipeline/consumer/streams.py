@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import UserError
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
-from pipeline.sources.connections import Connection, KafkaConnection, KinesisConnection
+from pipeline.sources.connections import (
+    Connection,
+    KafkaConnection,
+    KinesisConnection,
+    PulsarConnection,
+)
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.sources.subscription import Subscription
@@ -27,8 +31,10 @@ def source_of(
 
             known = DynamoLedger(clients["dynamodb"], table).shards
             return KafkaSource(connection, known=known)
-        case _:
-            raise UserError(f"the worker does not know {connection.kind} streams")
+        case PulsarConnection():
+            from pipeline.sources.pulsar import PulsarSource
+
+            return PulsarSource(connection)
 
 
 def subscription_of(
@@ -44,5 +50,7 @@ def subscription_of(
             from pipeline.sources.kafka_subscription import KafkaSubscription
 
             return KafkaSubscription(connection)
-        case _:
-            raise UserError(f"the worker does not know {connection.kind} streams")
+        case PulsarConnection():
+            from pipeline.sources.pulsar_subscription import PulsarSubscription
+
+            return PulsarSubscription(connection)

@@ -17,12 +17,18 @@ from pipeline.consumer.wiring import worker_on
 from pipeline.environment import WorkerSettings, clients
 from pipeline.ledger.seams import Source
 from pipeline.ledger.state import ShardStatus
+from tests.brokers import kafka, pulsar
 from tests.conformance.load import Load, account
-from tests.conformance.streams import KinesisUnderTest, StreamUnderTest
+from tests.conformance.streams import (
+    KafkaUnderTest,
+    KinesisUnderTest,
+    PulsarUnderTest,
+    StreamUnderTest,
+)
 from tests.conformance.workers import WorkerProcess, until
 from tests.embedded_aws import aws
 
-__all__ = ["aws"]
+__all__ = ["aws", "kafka", "pulsar"]
 
 RUN_SECONDS = 10
 
@@ -35,7 +41,7 @@ class Place:
     clients: dict[str, Any]
     folder: Path
     name: str
-    where: dict[str, str]
+    where: dict[str, Any]
     stream: StreamUnderTest
     source: Source
     workers: list[WorkerProcess] = field(default_factory=list)
@@ -99,11 +105,11 @@ class Place:
         assert verdict.account.stored == verdict.account.sends - quarantined, verdict
 
 
-@pytest.fixture(params=["kinesis"])
+@pytest.fixture(params=["kinesis", "kafka", "pulsar"])
 def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iterator[Place]:
     """A place of its own on a stream of each kind."""
     name = f"t{secrets.token_hex(6)}"
-    where = {
+    where: dict[str, Any] = {
         "endpoint_url": aws.endpoint,
         "region_name": aws.region,
         "aws_access_key_id": aws.access_key_id,
@@ -141,4 +147,10 @@ def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iter
 
 def make_stream(request: pytest.FixtureRequest, made: dict[str, Any], name: str) -> StreamUnderTest:
     """Return a new stream of the kind that is asked for; only then its broker is started."""
-    return KinesisUnderTest(client=made["kinesis"], name=name)
+    match request.param:
+        case "kafka":
+            return KafkaUnderTest(broker=request.getfixturevalue("kafka"), name=name)
+        case "pulsar":
+            return PulsarUnderTest(broker=request.getfixturevalue("pulsar"), name=name)
+        case _:
+            return KinesisUnderTest(client=made["kinesis"], name=name)

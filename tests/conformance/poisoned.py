@@ -21,5 +21,5 @@ def dying(batch: Batch, **more: Any) -> Any:
 
 
 if __name__ == "__main__":
-    functions.process = dying
+    vars(functions)["process"] = dying
     runpy.run_module("pipeline.consumer", run_name="__main__")

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.sources.connections import Connection, KinesisConnection
+from infra.local.brokers.kafka import LocalKafka
+from infra.local.brokers.pulsar import LocalPulsar
+from pipeline.sources.connections import (
+    Connection,
+    KafkaConnection,
+    KinesisConnection,
+    PulsarConnection,
+)
 from tests.conformance.workers import until
 
 
@@ -63,3 +70,51 @@ class KinesisUnderTest:
 
     def rewind(self) -> None:
         """Do nothing: only the ledger remembers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaUnderTest:
+    """A topic of the real Kafka."""
+
+    broker: LocalKafka
+    name: str
+
+    def __post_init__(self) -> None:
+        self.broker.create_topic(self.name, PARTITIONS)
+
+    @property
+    def connection(self) -> Connection:
+        return KafkaConnection(
+            bootstrap_servers=self.broker.bootstrap_servers, topic=self.name, group=self.name
+        )
+
+    def grow(self) -> None:
+        self.broker.add_partitions(self.name, 2 * PARTITIONS)
+
+    def rewind(self) -> None:
+        self.broker.rewind(self.name, self.name, dict.fromkeys(range(PARTITIONS), 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulsarUnderTest:
+    """A topic of the real Pulsar."""
+
+    broker: LocalPulsar
+    name: str
+
+    def __post_init__(self) -> None:
+        self.broker.create_topic(self.name, PARTITIONS)
+
+    @property
+    def connection(self) -> Connection:
+        return PulsarConnection(
+            service_url=self.broker.service_url,
+            topic=f"persistent://public/default/{self.name}",
+            subscription=self.name,
+        )
+
+    def grow(self) -> None:
+        self.broker.add_partitions(self.name, 2 * PARTITIONS)
+
+    def rewind(self) -> None:
+        self.broker.rewind(self.name, self.name)

@@ -1,9 +1,11 @@
 """One suite for all streams: whatever happens to workers, everything is in the lake once."""
 
+from functools import partial
+
 from infra.local.front.faults import Fault
 from tests.conformance.conftest import Place
 from tests.conformance.streams import PARTITIONS
-from tests.conformance.workers import POISONED, until
+from tests.conformance.workers import POISONED, WorkerProcess, until
 
 EVENTS = 2_000
 
@@ -37,6 +39,14 @@ def test_partitions_are_handed_over_to_a_second_worker_and_back(place: Place) ->
     assert other.stored > 0
 
 
+def stores(worker: WorkerProcess) -> bool:
+    return worker.stored > 0
+
+
+def is_over(worker: WorkerProcess, place: Place) -> bool:
+    return not worker.running or place.is_drained()
+
+
 def test_sigterm_in_the_middle_leaves_nothing_open(place: Place) -> None:
     worker, load = place.work(), place.load()
     until(lambda: len(worker.partitions) == PARTITIONS)
@@ -57,7 +67,7 @@ def test_sigkill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
     for _ in range(3):
         worker = place.work()
         load.send(EVENTS)
-        until(lambda worker=worker: worker.stored > 0)
+        until(partial(stores, worker))
         load.send(EVENTS)
         worker.kill()
     place.work()
@@ -166,7 +176,7 @@ def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -
             deaths += 1
             assert deaths < 25, "the record is never isolated"
             worker = place.work(module=POISONED, batch_records=2)
-        until(lambda worker=worker: not worker.running or place.is_drained(), seconds=120)
+        until(partial(is_over, worker, place), seconds=120)
 
     assert deaths >= 3
     place.settle(quarantined=1)

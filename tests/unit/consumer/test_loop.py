@@ -320,7 +320,7 @@ def test_a_record_that_kills_is_masked_and_no_neighbour_is_blamed(world: Any) ->
     while not world.is_in():
         process = world.process(records_max=8)
         process.worker.core = TogetherInTheCore(process)
-        process.subscription.assign(world.shard, *others)
+        process.subscription.assign(*others, world.shard)
         try:
             process.until(world.is_in, rounds_max=60)
         except Killed:

@@ -7,12 +7,12 @@ attempts is unknown; the next one of ours is then a copy, with the same bytes (p
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from pipeline.errors import SluiceError
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.queues import Shipment
 from pipeline.sources.connections import KafkaConnection
@@ -21,6 +21,7 @@ from pipeline.sources.kafka_client import (
     Complaints,
     Token,
     client_settings,
+    log,
     make,
     partitions_of,
 )
@@ -83,36 +84,40 @@ class KafkaTransport:
         self._token = token
         self._delivery_seconds_max = delivery_seconds_max
         self._lock = threading.Lock()
-        self._client = self._connect()
+        self._producer, complaints = self._connect()
         self._partitions = partitions_of(
-            self._client.producer, connection, self._client.complaints, seconds_max=seconds_max
+            self._producer, connection, complaints, seconds_max=seconds_max
         )
 
     def send(self, batch: Sequence[Shipment[Any]], /) -> list[Outcome]:
         """Hand the batch to the client and wait for each record's answer."""
-        client = self._healthy()
+        producer = self._producer
         outcomes: list[Outcome | None] = [None] * len(batch)
         for index, shipment in enumerate(batch):
-            outcomes[index] = self._produce(client, shipment, partial(_answered, outcomes, index))
+            answered = partial(_answered, outcomes, index)
+            outcomes[index] = self._produce(producer, shipment, answered)
         deadline = time.monotonic() + self._delivery_seconds_max + OVERTIME_SECONDS
-        while None in outcomes and time.monotonic() < deadline:
-            if not client.producer.poll(0):
-                time.sleep(POLL_SECONDS)
+        try:
+            while None in outcomes and time.monotonic() < deadline:
+                if not producer.poll(0):
+                    time.sleep(POLL_SECONDS)
+        except KafkaException as error:
+            log.error("the Kafka client gave up, a new one goes on: %s", error.args[0].str())
         if None in outcomes:
             # What the client still holds must not be written behind a later record of its lane.
-            self._give_up(client)
+            self._replace(producer)
         return [outcome or Outcome.UNKNOWN for outcome in outcomes]
 
     def close(self) -> None:
         """Drop the connections, and what nobody waits for any more."""
-        self._give_up(self._client, again=False)
+        self._producer.purge()
 
     def _produce(
-        self, client: "_Client", shipment: Shipment[Any], answered: Callable[..., None]
+        self, producer: Producer, shipment: Shipment[Any], answered: Callable[..., None]
     ) -> Outcome | None:
         """Hand one record over; an outcome if the client does not take it."""
         try:
-            client.producer.produce(
+            producer.produce(
                 self._connection.topic,
                 shipment.data,
                 shipment.address.partition_key,
@@ -122,28 +127,30 @@ class KafkaTransport:
         except BufferError:
             return Outcome.THROTTLED
         except KafkaException as error:
-            # Of what the client itself refuses nothing was sent, unless it says more.
+            if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001
+                self._replace(producer)
+            # Of what the client itself does not take nothing was sent.
             outcome = of_error(error.args[0])
             return Outcome.UNSENT if outcome is Outcome.UNKNOWN else outcome
         return None
 
-    def _healthy(self) -> "_Client":
-        """Return a client that can go on: one with a fatal error can not, and a new one does."""
-        client = self._client
-        return self._give_up(client) if client.complaints.fatal else client
+    def _replace(self, producer: Producer) -> None:
+        """Have a client forget what it holds, and go on with another one.
 
-    def _give_up(self, client: "_Client", *, again: bool = True) -> "_Client":
-        """Have a client forget what it holds; return the one that is used from now on."""
+        Its records are answered as unknown to whoever waits for them.
+        """
         with self._lock:
-            if again and self._client is client:
-                self._client = self._connect()
-        client.producer.purge()
-        client.producer.poll(0)
-        return self._client
+            if self._producer is producer:
+                try:
+                    self._producer, _ = self._connect()
+                except SluiceError as error:
+                    log.error("%s", error)  # the next attempt fails at once, and tries again
+        producer.purge()
 
-    def _connect(self) -> "_Client":
+    def _connect(self) -> tuple[Producer, Complaints]:
         complaints = Complaints()
         settings = client_settings(self._connection, complaints, token=self._token)
+        request_seconds = min(REQUEST_SECONDS_MAX, self._delivery_seconds_max)
         producer = make(
             Producer,
             settings
@@ -151,9 +158,7 @@ class KafkaTransport:
                 "enable.idempotence": True,
                 "acks": "all",
                 "delivery.timeout.ms": round(self._delivery_seconds_max * 1_000),
-                "request.timeout.ms": round(
-                    min(REQUEST_SECONDS_MAX, self._delivery_seconds_max) * 1_000
-                ),
+                "request.timeout.ms": round(request_seconds * 1_000),
                 "linger.ms": 0,
                 "compression.type": "none",  # what a record holds is compressed
                 "message.max.bytes": MESSAGE_BYTES_MAX,
@@ -161,15 +166,7 @@ class KafkaTransport:
                 "queue.buffering.max.kbytes": QUEUE_KBYTES_MAX,
             },
         )
-        return _Client(producer=producer, complaints=complaints)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Client:
-    """A producer's client and what it said."""
-
-    producer: Producer
-    complaints: Complaints
+        return producer, complaints
 
 
 def of_error(error: KafkaError) -> Outcome:

@@ -48,13 +48,10 @@ class Complaints:
     def __init__(self) -> None:
         self.down = False
         """Whether no broker was to be reached, as far as the client has said."""
-        self.fatal = False
-        """Whether the client said that it can go on no more."""
         self._last = ""
 
     def __call__(self, error: KafkaError) -> None:
         """Note an error."""
-        self.fatal = self.fatal or error.fatal()
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self.down = True
             return

@@ -35,7 +35,13 @@ from pipeline.sources.kafka_client import (
     shard_of,
     trouble_of,
 )
-from pipeline.sources.kafka_group import SESSION_SECONDS, GroupOffsets, Readings, group_settings
+from pipeline.sources.kafka_group import (
+    SESSION_SECONDS,
+    GroupOffsets,
+    Reading,
+    Readings,
+    group_settings,
+)
 from pipeline.sources.subscription import Listener
 
 MESSAGES_MAX: Final = 10_000
@@ -158,17 +164,18 @@ class KafkaSubscription:
     def _fetch(self, listener: Listener, seconds_max: float) -> dict[ShardId, tuple[Record, ...]]:
         """Wait for messages, and take along all that lie there."""
         deadline = time.monotonic() + seconds_max
-        while True:
-            self._place(listener)
-            left = deadline - time.monotonic()
-            first = self._consumer.poll(max(0, min(left, WAIT_SECONDS)))
-            if first is not None:
-                break
-            if left <= WAIT_SECONDS or self._trouble is not None:
-                return {}
-        starts = self._readings.starts()
-        messages = [first]
+        messages: list[Message] = []
+        starts: dict[int, int] = {}
         try:
+            while not messages:
+                self._place(listener)
+                left = deadline - time.monotonic()
+                first = self._consumer.poll(max(0, min(left, WAIT_SECONDS)))
+                if first is not None:
+                    messages.append(first)
+                elif left <= WAIT_SECONDS or self._trouble is not None:
+                    return {}
+            starts = self._readings.starts()
             messages += self._consumer.consume(MESSAGES_MAX, 0)
         except KafkaException as error:
             self._trouble = trouble_of(self._connection, error)
@@ -183,7 +190,7 @@ class KafkaSubscription:
         anew: which of its messages are of before, nobody can tell.
         """
         found: dict[int, list[Record]] = {}
-        mixed: set[int] = set()
+        mixed: dict[int, Reading] = {}
         for message in messages:
             error, partition = message.error(), message.partition()
             if error is not None:
@@ -193,14 +200,13 @@ class KafkaSubscription:
             if partition is None or reading is None:
                 continue
             if reading.start != starts.get(partition):
-                mixed.add(partition)
+                mixed[partition] = reading
                 continue
             record = record_from_message(message)
             reading.next, reading.moved = record.position + 1, True
             found.setdefault(partition, []).append(record)
-        for partition in mixed:
-            if (reading := self._readings.get(partition)) is not None:
-                self._restart(partition, reading.next, moved=reading.moved)
+        for partition, reading in mixed.items():
+            self._restart(partition, reading.next, moved=reading.moved)
         if found:
             self._complaints.answered()
         return {shard_of(self._topic, number): tuple(records) for number, records in found.items()}

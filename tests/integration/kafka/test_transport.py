@@ -60,7 +60,7 @@ def test_a_record_that_is_too_large_is_rejected_and_the_others_are_written(
 
 
 def test_a_record_too_large_for_the_topic_is_rejected_by_the_broker(topic: Topic) -> None:
-    topic.recreate(**{"max.message.bytes": "100000"})
+    topic.recreate({"max.message.bytes": "100000"})
     transport = KafkaTransport(topic.connection)
     batch = [shipment(0, bytes(200_000)), shipment(1, bytes(90_000))]
     assert transport.send(batch) == [Outcome.REJECTED, Outcome.WRITTEN]

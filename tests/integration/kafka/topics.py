@@ -80,11 +80,14 @@ class Topic:
         for future in self.admin.delete_records([where]).values():
             future.result(10)
 
-    def create(self, partitions: int = 2, **settings: str) -> None:
-        config = {"message.timestamp.type": "LogAppendTime", **settings}
+    def create(self, partitions: int = 2, settings: Mapping[str, str] | None = None) -> None:
+        config = {"message.timestamp.type": "LogAppendTime", **(settings or {})}
         topic = NewTopic(self.name, partitions, 1, config=config)
         for future in self.admin.create_topics([topic]).values():
             future.result(10)
+        deadline = time.monotonic() + 10
+        while self.partitions() != partitions:
+            assert time.monotonic() < deadline
 
     def partitions(self) -> int:
         """Return how many the broker tells of; it tells a moment after it made them."""
@@ -94,13 +97,13 @@ class Topic:
         for future in self.admin.delete_topics([self.name]).values():
             future.result(10)
 
-    def recreate(self, **settings: str) -> None:
+    def recreate(self, settings: Mapping[str, str] | None = None) -> None:
         """Have another topic of the same name."""
         self.delete()
         deadline = time.monotonic() + 10
         while True:
             try:
-                return self.create(**settings)
+                return self.create(settings=settings)
             except KafkaException:  # the old one is not gone yet
                 assert time.monotonic() < deadline
                 Event().wait(0.05)

@@ -1,0 +1,168 @@
+"""Kafka records through lost answers, a client that gives up and a broker that goes away."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event, Thread
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from infra.local.brokers import kafka as kafka_broker
+from infra.local.brokers.kafka import LocalKafka
+from infra.local.brokers.ports import lasting_ports
+from pipeline.core.aggregate import deaggregate
+from pipeline.core.payload import decompress
+from pipeline.producer.answers import Answered
+from pipeline.producer.kafka import KafkaTransport
+from pipeline.producer.outcomes import Outcome
+from pipeline.producer.producer import Producer
+from pipeline.producer.settings import ProducerSettings
+from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka import KafkaSource
+from tests.brokers import require
+from tests.integration.kafka.shipments import shipment
+from tests.integration.kafka.topics import Topic
+from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
+
+DELIVERY_SECONDS_MAX = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxied:
+    """A broker of this module's own: it sends its clients through the proxy."""
+
+    kafka: LocalKafka
+    proxy: Proxy
+
+    def topic(self) -> Topic:
+        servers = self.kafka.bootstrap_servers
+        topic = Topic(
+            connection=KafkaConnection(bootstrap_servers=servers, topic=f"t{uuid4().hex[:12]}"),
+            admin=AdminClient({"bootstrap.servers": servers, "log_level": 0}),
+        )
+        topic.create(1)
+        return topic
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    require("kafka")
+    (port,) = lasting_ports(1)
+    started = kafka_broker.start(
+        tmp_path_factory.mktemp("kafka"),
+        config={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"},
+    )
+    with Proxy(port=port, broker_port=started.port).serving() as proxy:
+        yield Proxied(kafka=started, proxy=proxy)
+    started.stop()
+
+
+@pytest.fixture
+def topic(proxied: Proxied) -> Topic:
+    return proxied.topic()
+
+
+@pytest.fixture
+def transport(topic: Topic) -> Iterator[KafkaTransport]:
+    transport = KafkaTransport(topic.connection, delivery_seconds_max=DELIVERY_SECONDS_MAX)
+    yield transport
+    transport.close()
+
+
+def stored(topic: Topic) -> list[bytes]:
+    source = KafkaSource(topic.connection)
+    try:
+        return [record.data for record in topic.records(source, 0)]
+    finally:
+        source.close()
+
+
+def test_a_record_whose_answer_was_lost_is_stored_once(
+    proxied: Proxied, topic: Topic, transport: KafkaTransport
+) -> None:
+    proxied.proxy.rules.extend([lose, lose])
+    lost = proxied.proxy.lost
+    assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
+    assert proxied.proxy.lost == lost + 2
+    assert transport.send([shipment(0, b"b")]) == [Outcome.WRITTEN]
+    assert stored(topic) == [b"a", b"b"]
+
+
+def test_a_record_that_is_never_answered_is_unknown_and_its_retry_keeps_the_order(
+    proxied: Proxied, topic: Topic, transport: KafkaTransport
+) -> None:
+    proxied.proxy.loses_all = True
+    began = time.monotonic()
+    assert transport.send([shipment(0, b"a"), shipment(1, b"other")]) == [Outcome.UNKNOWN] * 2
+    assert time.monotonic() - began < DELIVERY_SECONDS_MAX + 3
+    proxied.proxy.loses_all = False
+    assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
+    assert transport.send([shipment(0, b"b")]) == [Outcome.WRITTEN]
+    found = [data for data in stored(topic) if data != b"other"]
+    assert list(dict.fromkeys(found)) == [b"a", b"b"], "what came first came first"
+    assert found[-1] == b"b"
+
+
+def test_a_client_with_a_fatal_error_is_replaced(
+    proxied: Proxied, topic: Topic, transport: KafkaTransport
+) -> None:
+    """The broker forgets the producer between a lost answer and the client's repetition."""
+    proxied.proxy.rules.extend([lose, fail_with(UNKNOWN_PRODUCER_ID, topic.name)])
+    assert transport.send([shipment(0, b"a")]) == [Outcome.UNKNOWN]
+    assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
+    assert transport.send([shipment(0, b"b")]) == [Outcome.WRITTEN]
+    assert stored(topic) == [b"a", b"a", b"b"]
+
+
+def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
+    proxied: Proxied, topic: Topic
+) -> None:
+    answers: list[Answered[int]] = []
+    settings = ProducerSettings(lanes=4, linger_ms=5)
+    transport = KafkaTransport(topic.connection, delivery_seconds_max=DELIVERY_SECONDS_MAX)
+    stop = Event()
+    sent = 0
+    with Producer(transport, settings, answers.append) as producer:
+
+        def send() -> None:
+            nonlocal sent
+            while not stop.wait(0.005):
+                body = b'{"n": %d}' % sent
+                producer.put(table="flights", key=f"k{sent % 5}", body=body, tag=sent)
+                sent += 1
+
+        sender = Thread(target=send)
+        sender.start()
+        try:
+            while sent < 100:
+                assert not stop.wait(0.01)
+            proxied.kafka.kill()
+            while sent < 200:
+                assert not stop.wait(0.01)
+            proxied.kafka.restart()
+            while sent < 300:
+                assert not stop.wait(0.01)
+        finally:
+            stop.set()
+            sender.join()
+    assert sorted(tag for answer in answers for tag in answer.tags) == list(range(sent))
+    assert {answer.outcome for answer in answers} == {Outcome.WRITTEN}
+    firsts: dict[int, list[int]] = defaultdict(list)
+    for number in dict.fromkeys(numbers(topic)):
+        firsts[number % 5].append(number)
+    assert {key: found == sorted(found) for key, found in firsts.items()} == dict.fromkeys(
+        range(5), True
+    )
+    assert sum(map(len, firsts.values())) == sent
+
+
+def numbers(topic: Topic) -> Iterator[int]:
+    """Yield what the topic holds, in its order, copies included."""
+    for data in stored(topic):
+        for inner in deaggregate(data, ""):
+            for line in decompress(inner.payload, bytes_max=1 << 20).split(b"\n"):
+                yield json.loads(line)["n"]

@@ -38,7 +38,7 @@ LOGGING: Final = (
 ONE_NODE: Final = {
     "process.roles": "broker,controller",
     "node.id": 1,
-    "message.timestamp.type": "LogAppendTime",
+    "log.message.timestamp.type": "LogAppendTime",
     "auto.create.topics.enable": False,
     "num.partitions": 1,
     "offsets.topic.replication.factor": 1,

@@ -9,67 +9,20 @@ producers back when a backlog is full, and makes topics by asking only.
 
 import json
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local.brokers import artifacts, java, tls, tokens
+from infra.local.brokers import artifacts, java, pulsar_settings, tls, tokens
 from infra.local.brokers.broker_process import BrokerProcess, words
 from infra.local.brokers.ports import HOST, lasting_ports
 from infra.local.brokers.pulsar_admin import NAMESPACE, PulsarAdmin, full_name, path_of
+from infra.local.brokers.pulsar_settings import ADMIN, OPTIONS, STANDALONE
 
 PLACE: Final = "pulsar.json"
 SETTINGS: Final = "standalone.conf"
 SECRET: Final = "secret.key"
-ADMIN: Final = "admin"
-"""The role that may do everything, where tokens are asked for."""
-OPTIONS: Final = (
-    *("-Xms128m", "-Xmx512m", "-XX:MaxDirectMemorySize=384m", "-XX:+UseG1GC"),
-    f"-Dlog4j.configurationFile={Path(__file__).with_name('log4j2.properties')}",
-    "-Djava.net.preferIPv4Stack=true",
-    "-Dio.netty.tryReflectionSetAccessible=true",
-    # What Netty and BookKeeper reach into (Pulsar's own start script opens the same).
-    *("--add-opens", "java.base/java.io=ALL-UNNAMED"),
-    *("--add-opens", "java.base/java.nio=ALL-UNNAMED"),
-    *("--add-opens", "java.base/java.util.zip=ALL-UNNAMED"),
-    *("--add-opens", "java.base/jdk.internal.misc=ALL-UNNAMED"),
-    *("--add-opens", "java.base/jdk.internal.platform=ALL-UNNAMED"),
-    *("--add-opens", "java.management/sun.management=ALL-UNNAMED"),
-    *("--add-opens", "jdk.management/com.sun.management.internal=ALL-UNNAMED"),
-)
-INTERCEPTORS: Final = "org.apache.pulsar.common.intercept"
-STANDALONE: Final = {
-    "clusterName": "standalone",
-    "bindAddress": HOST,
-    "advertisedAddress": HOST,
-    "brokerDeduplicationEnabled": True,
-    "brokerEntryMetadataInterceptors": f"{INTERCEPTORS}.AppendBrokerTimestampMetadataInterceptor",
-    "backlogQuotaDefaultRetentionPolicy": "producer_request_hold",
-    "backlogQuotaCheckIntervalInSeconds": 5,
-    "allowAutoTopicCreation": False,
-    "brokerDeleteInactiveTopicsEnabled": False,
-    "brokerShutdownTimeoutMs": 5_000,
-    "numHttpServerThreads": 8,
-    # One bookie and one broker: no copies, nothing to balance.
-    "managedLedgerDefaultEnsembleSize": 1,
-    "managedLedgerDefaultWriteQuorum": 1,
-    "managedLedgerDefaultAckQuorum": 1,
-    "loadManagerClassName": "org.apache.pulsar.broker.loadbalance.NoopLoadManager",
-    "loadBalancerEnabled": False,
-    "transactionCoordinatorEnabled": False,
-    # The bookie. Its writes are in the system's hands at once: a kill loses nothing, a power cut
-    # might, and this is no production machine.
-    "ledgerStorageClass": "org.apache.bookkeeper.bookie.storage.ldb.DbLedgerStorage",
-    "journalSyncData": False,
-    "journalMaxGroupWaitMSec": 1,
-    "allowLoopback": True,
-    "allowEphemeralPorts": True,  # else the port that is asked for is not taken
-    "diskUsageThreshold": "0.99",
-    "diskUsageWarnThreshold": "0.99",
-    "bookkeeperExplicitLacIntervalInMills": 0,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +105,21 @@ class LocalPulsar:
         """Let a subscription begin again with what was published at or after this time."""
         place = f"{path_of(name)}/subscription/{subscription}/resetcursor/{to_ms}"
         self.admin.ask("POST", place)
+
+    def expire(self, name: str, partition: int) -> None:
+        """End a partition's ledger and its topic's retention.
+
+        What every subscription has acknowledged is gone within two seconds of the next message's
+        acknowledgement: Pulsar deletes whole ledgers, and none in which a subscription stands.
+        """
+        self.admin.ask("PUT", f"{path_of(name)}-partition-{partition}/unload")
+        nothing = {"retentionTimeInMinutes": 0, "retentionSizeInMB": 0}
+        self.admin.ask("POST", f"{path_of(name)}/retention", nothing)
+
+    def held(self, name: str, partition: int) -> int:
+        """Return how many entries (single messages or batches of them) a partition holds."""
+        place = f"{path_of(name)}-partition-{partition}/internalStats"
+        return int(self.admin.ask("GET", place)["numberOfEntries"])
 
     def statistics(self, name: str) -> Mapping[str, Any]:
         """Return the broker's own statistics of a topic, each partition's among them."""
@@ -248,45 +216,12 @@ def _place(
     ports = {
         "brokerServicePort": port,
         "webServicePort": web_port,
-        "listeningInterface": _loopback(),
+        "listeningInterface": pulsar_settings.loopback(),
     }
-    secured = {} if certificate is None else _tls(certificate, tls_port)
+    secured = {} if certificate is None else pulsar_settings.with_tls(certificate, tls_port)
     if pulsar.secret_file is not None:
         tokens.make_key(pulsar.secret_file)
-        secured |= _tokens(pulsar)
+        secured |= pulsar_settings.with_tokens(pulsar.secret_file, pulsar.token())
     (folder / SETTINGS).write_text(words({**ports, **secured, **settings}))
     (folder / PLACE).write_text(json.dumps(asdict(pulsar), default=str))
     return pulsar
-
-
-def _loopback() -> str:
-    """Return the name of the interface that a bookie is to listen on: it asks for no address."""
-    return next(name for _, name in socket.if_nameindex() if name in ("lo", "lo0"))
-
-
-def _tls(certificate: tls.Certificate, port: int) -> dict[str, object]:
-    return {
-        "brokerServicePortTls": port,
-        "tlsEnabledWithKeyStore": True,
-        "tlsKeyStoreType": "PKCS12",
-        "tlsKeyStore": str(certificate.keystore),
-        "tlsKeyStorePassword": certificate.password,
-    }
-
-
-def _tokens(pulsar: LocalPulsar) -> dict[str, object]:
-    return {
-        "authenticationEnabled": True,
-        "authorizationEnabled": True,
-        "authenticationProviders": (
-            "org.apache.pulsar.broker.authentication.AuthenticationProviderToken"
-        ),
-        # Whether a token is still good is looked at each second, so that one expires under way.
-        "authenticationRefreshCheckSeconds": 1,
-        "superUserRoles": ADMIN,
-        "tokenSecretKey": f"file://{pulsar.secret_file}",
-        "brokerClientAuthenticationPlugin": (
-            "org.apache.pulsar.client.impl.auth.AuthenticationToken"
-        ),
-        "brokerClientAuthenticationParameters": f"token:{pulsar.token()}",
-    }

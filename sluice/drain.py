@@ -10,12 +10,13 @@ from rich.progress import Progress
 
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError
-from pipeline.functions import worker_for
 from pipeline.ledger.state import ShardStatus
+from pipeline.worker import Worker
 from sluice import stack as stacks
 from sluice.console import progress, say
 from sluice.options import stack_option
 from sluice.stack import Stack
+from sluice.streams import worker_of
 
 LOOK_SECONDS: Final = 1.0
 """Each look reads every shard once, of the 5 reads a second that it shares with the mapping."""
@@ -45,22 +46,23 @@ def waits_for(status: ShardStatus, *, arrived_by_ms: int | None = None) -> str:
 
 def left_of(stack: Stack, *, arrived_by_ms: int) -> tuple[str, ...]:
     """Return what is left to do of what had arrived by a time, after a moment to finish it in."""
-    worker = worker_for(stack.environment)
     deadline = time.monotonic() + FINISH_SECONDS_MAX
-    while True:
-        left = tuple(
-            said
-            for status in worker.pending()
-            if (said := waits_for(status, arrived_by_ms=arrived_by_ms))
-        )
-        if not left or time.monotonic() >= deadline:
-            return left
-        time.sleep(LOOK_SECONDS)
+    with worker_of(stack) as worker:
+        while True:
+            left = tuple(
+                said
+                for status in worker.pending()
+                if (said := waits_for(status, arrived_by_ms=arrived_by_ms))
+            )
+            if not left or time.monotonic() >= deadline:
+                return left
+            time.sleep(LOOK_SECONDS)
 
 
 def unpublished_shards(stack: Stack) -> list[str]:
     """Return the shards that hold a commit whose files are not all visible."""
-    return [s.shard for s in worker_for(stack.environment).pending() if s.unpublished]
+    with worker_of(stack) as worker:
+        return [status.shard for status in worker.pending() if status.unpublished]
 
 
 def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], None]) -> None:
@@ -68,7 +70,13 @@ def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], No
 
     Raises OperatingError with what is still waited for when `seconds_max` are over.
     """
-    worker = worker_for(stack.environment)
+    with worker_of(stack) as worker:
+        _drain(worker, stack, seconds_max=seconds_max, on_wait=on_wait)
+
+
+def _drain(
+    worker: Worker, stack: Stack, *, seconds_max: float, on_wait: Callable[[str], None]
+) -> None:
     deadline = time.monotonic() + seconds_max
     next_sweep = time.monotonic() + SWEEP_SECONDS
     while waiting := [said for status in worker.pending() if (said := waits_for(status))]:

@@ -61,9 +61,10 @@ def told(doing: str) -> Iterator[None]:
 
 
 def names(stack: Stack) -> list[str]:
-    """Return the names of the stack's functions, the stream processor first."""
+    """Return the names of the stack's functions, the stream processor first if there is one."""
     found = {key: name for key, name in stack.outputs.items() if key.endswith(OUTPUT)}
-    return [found.pop(OUTPUT), *(found[key] for key in sorted(found))]
+    first = [found.pop(OUTPUT)] if OUTPUT in found else []
+    return [*first, *(found[key] for key in sorted(found))]
 
 
 def versions(stack: Stack, function: str) -> list[Version]:
@@ -141,7 +142,7 @@ def _route(answer: Mapping[str, Any]) -> Route:
 def schedules(stack: Stack) -> list[str]:
     """Return the names of the schedules that invoke the stack's functions."""
     events, functions = client(stack, "events"), client(stack, "lambda")
-    alias = stack.outputs["function_alias"]
+    alias = stack.outputs.get("function_alias")
     with told("list the schedules"):
         return [
             rule

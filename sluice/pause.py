@@ -1,4 +1,4 @@
-"""Stop the functions from taking anything: no batches, no schedules; the stream keeps it all."""
+"""Stop functions or workers from taking anything, and schedules; the stream keeps it all."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 import rich_click as click
 
 from pipeline.errors import OperatingError
-from sluice import functions
+from sluice import functions, workers
 from sluice import stack as stacks
 from sluice.console import result, say
 from sluice.options import stack_option
@@ -24,14 +24,21 @@ def wait_until(reached: functions.Reached) -> None:
     while not reached():
         if time.monotonic() >= deadline:
             raise OperatingError(
-                f"the mapping has not changed in {SWITCH_SECONDS_MAX:.0f} s; run it again"
+                f"what takes the events has not changed in {SWITCH_SECONDS_MAX:.0f} s; run it again"
             )
         time.sleep(LOOK_SECONDS)
 
 
 def pause_stack(stack: Stack) -> None:
-    """Stop mapping and schedules; what runs already ends by itself. Raises OperatingError."""
-    functions.switch_mapping(stack, on=False, wait=wait_until)
+    """Stop mapping or workers, and schedules; what runs already ends by itself.
+
+    Raises OperatingError.
+    """
+    if workers.has_workers(stack):
+        workers.pause(stack)
+        wait_until(lambda: workers.look(stack).running == 0)
+    else:
+        functions.switch_mapping(stack, on=False, wait=wait_until)
     events = functions.client(stack, "events")
     for rule in functions.schedules(stack):
         with functions.told(f"stop the schedule {rule}"):

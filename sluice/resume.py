@@ -1,10 +1,10 @@
-"""Start whatever was stopped by hand: batches, schedules, the stream processor's concurrency."""
+"""Start whatever was stopped by hand: batches, workers, schedules, the processor's concurrency."""
 
 from pathlib import Path
 
 import rich_click as click
 
-from sluice import functions
+from sluice import functions, workers
 from sluice import stack as stacks
 from sluice.console import result
 from sluice.options import stack_option
@@ -19,19 +19,22 @@ def resume_stack(stack: Stack) -> list[str]:
     OperatingError.
     """
     started: list[str] = []
+    if workers.has_workers(stack):
+        was = workers.look(stack)
+        wanted = workers.resume(stack)
+        if was.paused:
+            started.append(f"workers: {wanted} wanted, none was")
+        _resume_schedules(stack, started)
+        return started
     processor = functions.names(stack)[0]
-    lambdas, events = functions.client(stack, "lambda"), functions.client(stack, "events")
+    lambdas = functions.client(stack, "lambda")
     with functions.told(f"lift the limit on {processor}"):
         limit = lambdas.get_function_concurrency(FunctionName=processor)
         if "ReservedConcurrentExecutions" in limit:
             lambdas.delete_function_concurrency(FunctionName=processor)
             at_once = limit["ReservedConcurrentExecutions"]
             started.append(f"{processor}: was limited to {at_once} runs at once")
-    for rule in functions.schedules(stack):
-        with functions.told(f"start the schedule {rule}"):
-            if events.describe_rule(Name=rule)["State"] == "DISABLED":
-                events.enable_rule(Name=rule)
-                started.append(f"{rule}: the schedule was stopped")
+    _resume_schedules(stack, started)
 
     def wait(reached: functions.Reached) -> None:
         started.append("mapping: was stopped")
@@ -39,6 +42,15 @@ def resume_stack(stack: Stack) -> list[str]:
 
     functions.switch_mapping(stack, on=True, wait=wait)
     return started
+
+
+def _resume_schedules(stack: Stack, started: list[str]) -> None:
+    events = functions.client(stack, "events")
+    for rule in functions.schedules(stack):
+        with functions.told(f"start the schedule {rule}"):
+            if events.describe_rule(Name=rule)["State"] == "DISABLED":
+                events.enable_rule(Name=rule)
+                started.append(f"{rule}: the schedule was stopped")
 
 
 @click.command(help=__doc__)

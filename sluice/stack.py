@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local import supervisor
+from infra.local import stream_broker, supervisor
 from pipeline.environment import Environment, FunctionSettings, clients
 from pipeline.errors import UserError
 from pipeline.names import METRICS_NAMESPACE
+from pipeline.sources.connections import Connection, connection_of
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PULUMI_SECONDS_MAX: Final = 60
@@ -54,6 +55,19 @@ class Stack:
             metrics_namespace=METRICS_NAMESPACE,
         )
         return Environment(settings=settings, **clients(**self.where))
+
+    @cached_property
+    def connection(self) -> Connection:
+        """Return how the stack's stream is reached."""
+        return connection_of(self.outputs)
+
+    @property
+    def broker(self) -> Any | None:
+        """Return the handle of a local stack's own broker; None where it does not run."""
+        kind = self.connection.kind
+        if self.endpoint is None or kind == "kinesis":
+            return None
+        return stream_broker.find(kind, self.folder)
 
     @property
     def loads(self) -> Path:

@@ -11,18 +11,20 @@ from rich.table import Table
 
 from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import OperatingError
-from pipeline.functions import worker_for
 from sluice import stack as stacks
+from sluice import workers
 from sluice.console import OUT, result, result_json
 from sluice.drain import waits_for
 from sluice.options import json_option, stack_option
 from sluice.stack import Stack
+from sluice.streams import worker_of
 
 
 def facts_of(stack: Stack) -> dict[str, Any]:
     """Return the stack's facts as JSON values: where it is, its shards and its alarms."""
     outputs = stack.outputs
-    shards = worker_for(stack.environment).pending()
+    with worker_of(stack) as worker:
+        shards = worker.pending()
     return {
         "stack": stack.name,
         "endpoint": stack.endpoint,
@@ -30,7 +32,8 @@ def facts_of(stack: Stack) -> dict[str, Any]:
         "stream": outputs["stream_name"],
         "lake": outputs["lake_uri"],
         "ledger_table": outputs["ledger_table"],
-        "function": outputs["function_name"],
+        **({"function": outputs["function_name"]} if "function_name" in outputs else {}),
+        **({"workers": asdict(workers.look(stack))} if workers.has_workers(stack) else {}),
         "minute_seconds": stack.minute_seconds,
         "pace": stack.pace,
         "alarms": _alarms(stack),
@@ -50,12 +53,22 @@ def _json(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _told(found: dict[str, Any]) -> str:
+    """Return in words how the workers are."""
+    rolling = "" if found["deployment"] == "COMPLETED" else f"; deployment {found['deployment']}"
+    paused = "; paused" if found["paused"] else ""
+    return f"{found['running']} of {found['desired']} run{paused}{rolling}"
+
+
 def _alarms(stack: Stack) -> dict[str, str]:
     """Return each alarm's state by its name, composites too."""
+    names = stack.outputs.get("alarms")
+    if not names:
+        return {}
     client = boto3.client("cloudwatch", config=CLIENT_CONFIG, **stack.where)
     try:
         pages = client.get_paginator("describe_alarms").paginate(
-            AlarmNames=stack.outputs["alarms"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         return {
             alarm["AlarmName"]: alarm["StateValue"]
@@ -77,7 +90,10 @@ def status(home: Path, stack: str, as_json: bool) -> None:
         result_json(facts)
         return
     for key in ("endpoint", "region", "stream", "lake", "ledger_table", "function", "pace"):
-        result(f"{key:13} {facts[key]}")
+        if key in facts:
+            result(f"{key:13} {facts[key]}")
+    if "workers" in facts:
+        result(f"{'workers':13} {_told(facts['workers'])}")
     states = facts["alarms"].items()
     on = [name for name, state in states if state == "ALARM"]
     result(f"{'alarms':13} {len(states)}, of which on: {', '.join(on) or 'none'}")

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import rich_click as click
 
-from infra.local import deploy, supervisor
+from infra.local import deploy, stream_broker, supervisor
+from infra.naming import Names
 from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import progress, result, result_json, say
@@ -15,6 +16,10 @@ from sluice.options import json_option, stack_option
 
 SETTINGS_FILE: Final = "settings.json"
 PACE_FILE: Final = "pace.json"
+FACTS: Final = (
+    *("endpoint", "stream_name", "lake_uri", "ledger_table"),
+    *("function_name", "worker_service"),
+)
 COMPRESSION_MAX: Final = 30
 """A minute of two seconds: in less, a scheduled function is due again before it has ended."""
 SET_HELP: Final = "A setting, kept until it is set again; `KEY=` is the default. Repeatable."
@@ -38,23 +43,32 @@ def bring_up(
     second call changes only what differs. Raises UserError on a wrong setting or a port in use,
     with nothing half made.
     """
-    deploy.check(settings)
+    checked = deploy.check(settings)
+    broker = deploy.broker_of(settings)
     folder = stacks.folder_of(home, name)
     folder.mkdir(parents=True, exist_ok=True)
     pace = _pace(folder, name, compression)
-    was_running = supervisor.running(folder) is not None
+    was_running = _running(folder, name, broker) is not None
     with progress() as bars:
         task = bars.add_task("embedded AWS", total=1, note="starting")
-        aws = supervisor.running(folder) or supervisor.start(folder, port=port, pace=pace)
-        bars.update(task, completed=1, note=aws.endpoint)
+        if broker and not was_running:
+            stream_broker.install(broker, lambda step: bars.update(task, note=step))
+            bars.update(task, note=f"starting, and {broker}")
+        aws = supervisor.start(folder, port=port, pace=pace, broker=broker)
+        bars.update(task, completed=1, note=" ".join(filter(None, (aws.endpoint, aws.service_url))))
         task = bars.add_task("resources", total=None, note="")
 
         def on_event(text: str) -> None:
             bars.update(task, advance=1, note=text)
 
         try:
+            if broker:
+                topic = Names(
+                    project=deploy.PROJECT, stack=name, account="0" * 12, region=aws.region
+                )
+                stream_broker.make_topic(broker, folder, topic.stream, checked.partition_count)
             outputs = deploy.up(
-                settings,
+                {**deploy.on_broker(settings, aws.service_url), **settings},
                 stack=name,
                 endpoint=aws.endpoint,
                 region=aws.region,
@@ -72,6 +86,22 @@ def bring_up(
     )
     (folder / PACE_FILE).write_text(json.dumps({"minute_seconds": aws.minute_seconds}))
     return stacks.find(home, name)
+
+
+def _running(
+    folder: Path, name: str, broker: stream_broker.Kind | None
+) -> supervisor.LocalAws | None:
+    """Return the local AWS that runs for a stack.
+
+    Raises UserError if it runs for another kind of stream: what that holds would be lost.
+    """
+    running = supervisor.running(folder)
+    if running is not None and running.broker != broker:
+        raise UserError(
+            f"stack {name} streams by {running.broker or 'Kinesis or a given broker'}, and what it "
+            f"holds would be lost; run first: ./dev sluice down --stack {name}"
+        )
+    return running
 
 
 def _pace(folder: Path, name: str, compression: float | None) -> supervisor.Pace:
@@ -148,6 +178,7 @@ def up(
     if as_json:
         result_json(facts)
         return
-    for key in ("endpoint", "stream_name", "lake_uri", "ledger_table", "function_name"):
-        result(f"{key:14} {facts[key]}")
+    for key in FACTS:
+        if key in facts:
+            result(f"{key:14} {facts[key]}")
     say(f"next: ./dev sluice load --stack {stack}")

@@ -18,6 +18,7 @@ from pulumi.runtime import settings as pulumi_settings
 from pulumi.runtime.mocks import MockEngine
 from pulumi.runtime.stack import run_in_stack
 
+from infra.local import stream_broker
 from infra.local.monitor import LocalMonitor
 from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.errors import ProviderError
@@ -25,7 +26,8 @@ from infra.local.provider.interpreter import Provider
 from infra.local.provider.kinesis import STREAM
 from infra.local.stack import LocalStack
 from infra.local.state import State, read_identity
-from infra.settings import parse
+from infra.local.stream_broker import KINDS
+from infra.settings import Settings, parse
 from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
 from pipeline.errors import UserError
@@ -36,6 +38,12 @@ LOG: Final = logging.getLogger("sluice.program")
 DEFAULTS: Final = {"package": "local", "retain_data": "false", "destroy_data": "true"}
 """What differs by default from a stack on AWS: the embedded AWS runs functions in this very
 environment, and its data lives no longer than it does."""
+GIVEN: Final[Mapping[stream_broker.Kind, Mapping[str, str]]] = {
+    "kafka": {"kafka_cluster": "given", "kafka_security": "plaintext"},
+    "pulsar": {"pulsar_cluster": "given"},
+}
+NOT_STARTED: Final = "127.0.0.1:1"
+"""Stands for the address of a broker in a look at the settings before it is started."""
 
 
 def up(
@@ -74,13 +82,29 @@ def adopt_shard_count(count: int, *, stack: str, region: str, state_file: Path) 
         state.put(replace(resource, inputs={**resource.inputs, "shardCount": count}))
 
 
-def check(settings: Mapping[str, str]) -> None:
-    """Raise UserError, in one line, for settings that `up` would refuse; makes nothing."""
+def check(settings: Mapping[str, str]) -> Settings:
+    """Return what `up` would go by; makes nothing. Raises UserError for what it would refuse."""
     try:
-        parse({**DEFAULTS, **settings})
+        parsed = parse({**DEFAULTS, **on_broker(settings, NOT_STARTED), **settings})
         check_contracts(CONTRACTS)
     except pulumi.RunError as error:
         raise UserError(str(error)) from None
+    return parsed
+
+
+def broker_of(settings: Mapping[str, str]) -> stream_broker.Kind | None:
+    """Return which broker a local stack brings along: none where one is given, or on Kinesis."""
+    kind = settings.get("stream")
+    return next((k for k in KINDS if k == kind and "service_url" not in settings), None)
+
+
+def on_broker(settings: Mapping[str, str], address: str | None) -> dict[str, str]:
+    """Return the settings by which the program takes the stack's own broker as a given one."""
+    kind = broker_of(settings)
+    if kind is None or address is None:
+        return {}
+    scheme = "pulsar://" if kind == "pulsar" and "://" not in address else ""
+    return {"service_url": scheme + address, **GIVEN[kind]}
 
 
 def down(*, state_file: Path, endpoint: str, region: str, on_event: Callable[[str], None]) -> None:

@@ -17,6 +17,7 @@ Kind = Literal["kafka", "pulsar"]
 KINDS: Final[tuple[Kind, ...]] = ("kafka", "pulsar")
 FOLDER: Final = "broker"
 LOG: Final = "broker.log"
+ASK_SECONDS_MAX: Final = 20.0
 
 
 def install(kind: Kind, on_step: Callable[[str], None]) -> None:
@@ -34,6 +35,36 @@ def start(kind: Kind, state_dir: Path) -> Any:
 def find(kind: Kind, state_dir: Path) -> Any | None:
     """Return the handle of the stack's broker, None where it does not run."""
     return _module(kind).running(state_dir / FOLDER)
+
+
+def make_topic(kind: Kind, state_dir: Path, name: str, partitions: int) -> None:
+    """See that a topic is there with at least so many partitions. Raises UserError, if it cannot.
+
+    On AWS the program makes it where the cluster is its own; of a given one it expects it.
+    """
+    broker = find(kind, state_dir)
+    if broker is None:
+        raise UserError(f"the {kind} of this stack has ended: see {state_dir / FOLDER / LOG}")
+    there = _partitions(kind, broker, name)
+    if there == 0:
+        broker.create_topic(name, partitions)
+    elif there < partitions:
+        broker.add_partitions(name, partitions)
+
+
+def _partitions(kind: Kind, broker: Any, name: str) -> int:
+    """Return how many partitions a topic has, 0 if there is none."""
+    if kind == "kafka":
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        topic = admin.list_topics(timeout=ASK_SECONDS_MAX).topics.get(name)
+        return len(topic.partitions) if topic is not None else 0
+    from infra.local.brokers.pulsar_admin import NAMESPACE, full_name, path_of
+
+    if full_name(name) not in broker.admin.ask("GET", f"persistent/{NAMESPACE}/partitioned"):
+        return 0
+    return int(broker.admin.ask("GET", f"{path_of(name)}/partitions")["partitions"])
 
 
 def address(kind: Kind, broker: Any) -> str:

@@ -1,0 +1,40 @@
+"""The protocol's worker on a stack's own stream, whichever that is, to look at it and sweep."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.environment import WorkerSettings, clients
+from pipeline.functions import worker_for
+from pipeline.sources.connections import KinesisConnection
+from pipeline.worker import Worker
+from sluice.stack import Stack
+
+HOUR_SECONDS = 3600
+
+
+@contextmanager
+def worker_of(stack: Stack) -> Iterator[Worker]:
+    """Give a worker on the stack's ledger, lake and stream; what it opened is closed at the end."""
+    if isinstance(stack.connection, KinesisConnection):
+        yield worker_for(stack.environment)
+        return
+    from pipeline.consumer.streams import source_of
+    from pipeline.consumer.wiring import worker_on
+
+    outputs = stack.outputs
+    settings = WorkerSettings(
+        connection=stack.connection,
+        ledger_table=outputs["ledger_table"],
+        lake_bucket=outputs["lake_bucket"],
+        window_seconds=outputs["settings"]["window_seconds"],
+        retention_seconds=outputs["settings"]["retention_hours"] * HOUR_SECONDS,
+    )
+    made = clients(**stack.where)
+    table, bucket = settings.ledger_table, settings.lake_bucket
+    source = source_of(settings.connection, made, table=table, bucket=bucket)
+    try:
+        yield worker_on(source, made, settings)
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()

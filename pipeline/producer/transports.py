@@ -5,25 +5,31 @@ from typing import Any
 
 import boto3
 
-from pipeline.errors import UserError
 from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.settings import ProducerSettings, client_config
 from pipeline.producer.transport import Transport
-from pipeline.sources.connections import Connection, KinesisConnection, PulsarConnection
+from pipeline.sources.connections import Connection, KafkaConnection, KinesisConnection
 
 
 def transport_for(
     connection: Connection, settings: ProducerSettings, *, where: Mapping[str, Any]
 ) -> Transport:
-    """Return a transport of its own for one producer.
+    """Return a transport of its own for one producer; brokers' clients load only here.
 
-    `where` is what a boto3 client needs (region_name, endpoint_url, ...).
+    `where` is what a boto3 client needs (region_name, endpoint_url, ...). Raises UserError and
+    OperatingError for a broker that cannot be reached.
     """
-    if isinstance(connection, PulsarConnection):
-        from pipeline.producer.pulsar import PulsarTransport
+    match connection:
+        case KinesisConnection(stream=name):
+            made = boto3.session.Session().client(
+                "kinesis", config=client_config(settings), **where
+            )
+            return KinesisTransport(made, name)
+        case KafkaConnection():
+            from pipeline.producer.kafka import KafkaTransport
 
-        return PulsarTransport(connection)
-    if not isinstance(connection, KinesisConnection):
-        raise UserError(f"nothing here sends to {connection.kind}")
-    client = boto3.session.Session().client("kinesis", config=client_config(settings), **where)
-    return KinesisTransport(client, connection.stream)
+            return KafkaTransport(connection)
+        case _:
+            from pipeline.producer.pulsar import PulsarTransport
+
+            return PulsarTransport(connection)

@@ -1,0 +1,1 @@
+"""A Pulsar cluster as text: configuration files, systemd units and user data, without I/O."""

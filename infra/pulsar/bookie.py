@@ -1,0 +1,95 @@
+"""A bookie: what keeps the messages, on volumes that outlive its machine."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.pulsar.cluster import Cluster, Jvm, Rendered
+from infra.pulsar.layout import DEFAULT_LAYOUT, Layout
+from infra.pulsar.properties import Value, properties
+
+MAIN: Final = "org.apache.bookkeeper.server.Main"
+SERVICE: Final = "pulsar-bookie.service"
+MESSAGE_BYTES_MAX: Final = 5 * 1024 * 1024
+FRAME_BYTES_MAX: Final = MESSAGE_BYTES_MAX + 10 * 1024
+"""Pulsar's largest message and what its protocol adds (broker.conf, "maxMessageSize")."""
+LOST_SECONDS: Final = 600
+"""How long a lost bookie's copies wait for it: its group starts another machine on the same
+volumes within minutes, and copying everything meanwhile would be load for nothing."""
+DISK_FULL_SHARE: Final = 0.95
+DISK_WARN_SHARE: Final = 0.90
+"""A bookie refuses to write above the first (bookkeeper.conf, "diskUsageThreshold")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookieNode:
+    """One bookie on its machine."""
+
+    cluster: Cluster
+    identity: str
+    """The bookie's name for ever: it stands on its volumes, whatever the machine's address."""
+    jvm: Jvm
+    layout: Layout = DEFAULT_LAYOUT
+    port: int = 3181
+    metrics_port: int = 8000
+    address: str = ""
+    """Where brokers find it; "": the machine's own."""
+    interface: str = ""
+    """The one network interface on which it listens; "": all."""
+    after: tuple[str, ...] = ()
+
+    def render(self) -> Rendered:
+        """Return the bookie's files and units."""
+        configuration = f"{self.layout.configuration}/bookkeeper.conf"
+        unit = self.layout.service(
+            MAIN,
+            *("--conf", configuration),
+            description=f"Bookie {self.identity} of the Pulsar cluster",
+            jvm=self.jvm,
+            after=self.after,
+        )
+        return Rendered(
+            files={
+                **self.layout.logging,
+                configuration: properties(
+                    f"Bookie {self.identity} of {self.cluster.name}", self._values()
+                ),
+            },
+            units={SERVICE: unit.render()},
+        )
+
+    def _values(self) -> dict[str, Value]:
+        bound: dict[str, Value] = {}
+        if self.address:
+            bound = {
+                "advertisedAddress": self.address,
+                "allowLoopback": True,
+                "listeningInterface": self.interface,
+                "httpServerHost": self.address,
+            }
+        return {
+            "bookiePort": self.port,
+            "bookieId": self.identity,
+            **bound,
+            "metadataServiceUri": f"metadata-store:{self.cluster.metadata_url}",
+            "zkTimeout": self.cluster.session_ms,
+            "journalDirectories": f"{self.layout.data}/journal",
+            "ledgerDirectories": f"{self.layout.data}/ledgers",
+            "ledgerStorageClass": "org.apache.bookkeeper.bookie.storage.ldb.DbLedgerStorage",
+            # An entry is acknowledged when it is on the disk, not when it is on its way.
+            "journalSyncData": True,
+            "journalWriteData": True,
+            "nettyMaxFrameSizeBytes": FRAME_BYTES_MAX,
+            "diskUsageThreshold": DISK_FULL_SHARE,
+            "diskUsageWarnThreshold": DISK_WARN_SHARE,
+            "autoRecoveryDaemonEnabled": True,
+            "lostBookieRecoveryDelay": LOST_SECONDS,
+            "reppDnsResolverClass": "org.apache.pulsar.zookeeper.ZkBookieRackAffinityMapping",
+            "useV2WireProtocol": True,
+            "statsProviderClass": (
+                "org.apache.bookkeeper.stats.prometheus.PrometheusMetricsProvider"
+            ),
+            "prometheusStatsHttpPort": self.metrics_port,
+            "httpServerEnabled": True,
+            "httpServerPort": self.metrics_port,
+            "httpServerClass": "org.apache.bookkeeper.http.vertx.VertxHttpServer",
+        }

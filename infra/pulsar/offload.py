@@ -1,0 +1,38 @@
+"""Offload: closed ledgers go to S3 and leave the bookies' disks."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.pulsar.layout import Layout
+from infra.pulsar.properties import Value
+
+DELETE_AFTER_MS: Final = 4 * 3_600_000
+"""How long a bookie keeps what is in S3 as well: late readers of the last hours read fast."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offload:
+    """Where offloaded ledgers go, and from how many bytes of a topic on."""
+
+    bucket: str
+    region: str
+    threshold_bytes: int
+    endpoint: str = ""
+    """S3's address; "": AWS's own."""
+
+    def values(self, layout: Layout) -> dict[str, Value]:
+        """Return the broker's properties (Pulsar documentation, "Use AWS S3 offloader").
+
+        No key is among them: the machine's own role may write there.
+        """
+        values: dict[str, Value] = {
+            "offloadersDirectory": layout.offloaders,
+            "managedLedgerOffloadDriver": "aws-s3",
+            "s3ManagedLedgerOffloadBucket": self.bucket,
+            "s3ManagedLedgerOffloadRegion": self.region,
+            "managedLedgerOffloadAutoTriggerSizeThresholdBytes": self.threshold_bytes,
+            "managedLedgerOffloadDeletionLagMs": DELETE_AFTER_MS,
+        }
+        if self.endpoint:
+            values["s3ManagedLedgerOffloadServiceEndpoint"] = self.endpoint
+        return values

@@ -1,0 +1,20 @@
+"""One cluster for the module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.brokers import artifacts
+from tests.brokers import require
+from tests.integration.pulsar_cluster.machines import LocalCluster
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    require("pulsar")
+    made = LocalCluster(tmp_path_factory.mktemp("pulsar"), artifacts.folder_of("pulsar"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

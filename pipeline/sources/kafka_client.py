@@ -28,12 +28,12 @@ Client = TypeVar("Client", Consumer, Producer)
 
 log = logging.getLogger("sluice.kafka")
 
-_PREFIX: Final = re.compile(r"^\S+/\S+: ")
+_PREFIX: Final = re.compile(r"^(\[thrd:\S+\]: )?\S+/\S+: ")
 _SUFFIX: Final = re.compile(r" \(after \d+ms in state \w+.*\)$")
 _HINTS: Final = (
     ("PLAINTEXT broker listener", "the broker speaks no TLS there: set security to plaintext"),
     ("SSL listener", "the broker may speak TLS there: set security to tls or iam"),
-    ("incorrect security.protocol", "the broker may speak TLS there: set security to tls or iam"),
+    ("state APIVERSION_QUERY", "the broker may speak TLS there: set security to tls or iam"),
     ("certificate", "set ca_file to the authority that signed the broker's certificate"),
     ("SASL", "the broker refused who we are: let the role do kafka-cluster:Connect, see its clock"),
     ("resolve", "set bootstrap_servers to a name that this machine can look up"),
@@ -43,7 +43,7 @@ _TELLING: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # no
 
 
 class Complaints:
-    """What a client last said about its connections; to be its `error_cb`."""
+    """What a client last said about its connections; to be its `error_cb` and its `logger`."""
 
     def __init__(self) -> None:
         self.down = False
@@ -56,10 +56,17 @@ class Complaints:
             self.down = True
             return
         self.down = self.down or error.code() in _TELLING
-        self._last = _SUFFIX.sub("", _PREFIX.sub("", error.str()))
+        self.note(error.str())
+
+    def log(self, level: int, _: str, facility: str, client: str, text: str) -> None:
+        """Pass errors on, and note why a connection failed: not all of it becomes an error."""
+        if facility == "FAIL":
+            self.note(text)
+        elif level >= logging.ERROR:
+            log.log(level, "%s: %s: %s", client, facility, text)
 
     def note(self, text: str) -> None:
-        """Note what we found out ourselves."""
+        """Note why there is no answer."""
         self._last = text
 
     def answered(self) -> None:
@@ -70,6 +77,7 @@ class Complaints:
         """Return the trouble in one line: where, why and what to do."""
         cause = self._last or otherwise
         hint = next((hint for mark, hint in _HINTS if mark in cause), _ELSE)
+        cause = _SUFFIX.sub("", _PREFIX.sub("", cause))
         return OperatingError(
             f"cannot reach Kafka at {connection.bootstrap_servers}: {cause}; {hint}"
         )
@@ -87,8 +95,8 @@ def client_settings(
         "bootstrap.servers": connection.bootstrap_servers,
         "client.id": "sluice",
         "error_cb": complaints,
-        "logger": log,
-        "log_level": 3,  # errors: what it does about them, it does by itself
+        "logger": complaints,
+        "log_level": 6,
         "socket.timeout.ms": round(ANSWER_SECONDS_MAX * 1_000),
         "socket.connection.setup.timeout.ms": round(ANSWER_SECONDS_MAX * 1_000),
         "reconnect.backoff.ms": 100,

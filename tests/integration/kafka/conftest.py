@@ -30,7 +30,8 @@ def topic(bootstrap_servers: str) -> Topic:
         bootstrap_servers=bootstrap_servers, topic=f"t{uuid4().hex[:12]}", group=uuid4().hex
     )
     topic = Topic(
-        connection=connection, admin=AdminClient({"bootstrap.servers": bootstrap_servers})
+        connection=connection,
+        admin=AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0}),
     )
     topic.create()
     return topic

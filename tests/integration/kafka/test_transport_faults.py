@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event, Thread
 from uuid import uuid4
@@ -23,9 +23,10 @@ from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
+from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.brokers import require
 from tests.integration.kafka.shipments import shipment
-from tests.integration.kafka.topics import Topic
+from tests.integration.kafka.topics import Reader, Topic
 from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
 
 DELIVERY_SECONDS_MAX = 3.0
@@ -119,11 +120,12 @@ def test_a_client_with_a_fatal_error_is_replaced(
 
 
 def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
-    proxied: Proxied, topic: Topic
+    proxied: Proxied, topic: Topic, until: Callable[..., None]
 ) -> None:
     answers: list[Answered[int]] = []
     settings = ProducerSettings(lanes=4, linger_ms=5)
     transport = KafkaTransport(topic.connection, delivery_seconds_max=DELIVERY_SECONDS_MAX)
+    reader = Reader(subscription=KafkaSubscription(topic.connection, session_seconds=6))
     stop = Event()
     sent = 0
     with Producer(transport, settings, answers.append) as producer:
@@ -138,21 +140,22 @@ def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
         sender = Thread(target=send)
         sender.start()
         try:
-            while sent < 100:
-                assert not stop.wait(0.01)
+            until(lambda: sent >= 100, reader)
             proxied.kafka.kill()
-            while sent < 200:
-                assert not stop.wait(0.01)
+            until(lambda: sent >= 200, reader)
             proxied.kafka.restart()
-            while sent < 300:
-                assert not stop.wait(0.01)
+            until(lambda: sent >= 300, reader)
         finally:
             stop.set()
             sender.join()
     assert sorted(tag for answer in answers for tag in answer.tags) == list(range(sent))
     assert {answer.outcome for answer in answers} == {Outcome.WRITTEN}
+    whole = stored(topic)
+    until(lambda: len(reader.values(topic.shard(0))) >= len(whole), reader, seconds_max=40)
+    assert reader.values(topic.shard(0)) == whole
+    reader.subscription.close()
     firsts: dict[int, list[int]] = defaultdict(list)
-    for number in dict.fromkeys(numbers(topic)):
+    for number in dict.fromkeys(numbers(whole)):
         firsts[number % 5].append(number)
     assert {key: found == sorted(found) for key, found in firsts.items()} == dict.fromkeys(
         range(5), True
@@ -160,9 +163,9 @@ def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
     assert sum(map(len, firsts.values())) == sent
 
 
-def numbers(topic: Topic) -> Iterator[int]:
-    """Yield what the topic holds, in its order, copies included."""
-    for data in stored(topic):
+def numbers(records: list[bytes]) -> Iterator[int]:
+    """Yield the numbers of the events in records, copies included."""
+    for data in records:
         for inner in deaggregate(data, ""):
             for line in decompress(inner.payload, bytes_max=1 << 20).split(b"\n"):
                 yield json.loads(line)["n"]

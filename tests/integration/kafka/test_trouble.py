@@ -157,7 +157,7 @@ def test_a_subscription_says_again_what_is_wrong_until_it_is_right(
     until(lambda: len(one.held) == 2, one)
     topic.delete()
     until(lambda: len(one.troubles) >= 2 and not one.held, one, seconds_max=40)
-    topic.recreate()
+    topic.create()
     topic.send(b"again")
     until(lambda: one.values(topic.shard(0)) == [b"again"], one, seconds_max=40)
 

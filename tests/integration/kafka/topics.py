@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
@@ -32,11 +33,15 @@ class Topic:
     def name(self) -> str:
         return self.connection.topic
 
+    @property
+    def _client(self) -> dict[str, Any]:
+        return {"bootstrap.servers": self.connection.bootstrap_servers, "log_level": 0}
+
     def shard(self, partition: int) -> ShardId:
         return ShardId(f"{self.name}-{partition}")
 
     def producer(self) -> Producer:
-        return Producer({"bootstrap.servers": self.connection.bootstrap_servers})
+        return Producer(self._client)
 
     def send(self, *values: bytes | None, partition: int = 0, key: bytes | None = None) -> None:
         """Write one message a value, in order, one batch each."""
@@ -55,7 +60,7 @@ class Topic:
     def open_transaction(self, *values: bytes, partition: int = 0) -> Producer:
         producer = Producer(
             {
-                "bootstrap.servers": self.connection.bootstrap_servers,
+                **self._client,
                 "transactional.id": uuid4().hex,
             }
         )
@@ -81,11 +86,18 @@ class Topic:
             future.result(10)
 
     def create(self, partitions: int = 2, settings: Mapping[str, str] | None = None) -> None:
+        """Make the topic, once one of the same name that was deleted is gone."""
         config = {"message.timestamp.type": "LogAppendTime", **(settings or {})}
         topic = NewTopic(self.name, partitions, 1, config=config)
-        for future in self.admin.create_topics([topic]).values():
-            future.result(10)
         deadline = time.monotonic() + 10
+        while True:
+            try:
+                for future in self.admin.create_topics([topic]).values():
+                    future.result(10)
+                break
+            except KafkaException:
+                assert time.monotonic() < deadline
+                Event().wait(0.05)
         while self.partitions() != partitions:
             assert time.monotonic() < deadline
 
@@ -100,13 +112,7 @@ class Topic:
     def recreate(self, settings: Mapping[str, str] | None = None) -> None:
         """Have another topic of the same name."""
         self.delete()
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                return self.create(settings=settings)
-            except KafkaException:  # the old one is not gone yet
-                assert time.monotonic() < deadline
-                Event().wait(0.05)
+        self.create(settings=settings)
 
     def group_offset(self, partition: int) -> int:
         where = TopicPartition(self.name, partition)

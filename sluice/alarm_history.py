@@ -34,7 +34,9 @@ def alarm_spans(stack: Stack, *, since_ms: int) -> tuple[AlarmSpan, ...]:
     except (BotoCoreError, ClientError) as error:
         raise OperatingError(f"cannot read the alarms of {stack.name}: {error}") from error
     prefix = stack.outputs["stream_name"].removesuffix("events")
-    return spans(items, names={name: name.removeprefix(prefix) for name in stack.outputs["alarms"]})
+    return spans(
+        items, names={name: name.removeprefix(prefix) for name in stack.outputs.get("alarms", ())}
+    )
 
 
 def spans(items: Iterable[Mapping[str, Any]], *, names: Mapping[str, str]) -> tuple[AlarmSpan, ...]:

@@ -4,10 +4,20 @@ from functools import partial
 
 from infra.local.front.faults import Fault
 from tests.conformance.conftest import Place
+from tests.conformance.load import Load
 from tests.conformance.streams import PARTITIONS
 from tests.conformance.workers import POISONED, WorkerProcess, until
 
 EVENTS = 2_000
+
+
+def begun(place: Place, **settings: object) -> tuple[WorkerProcess, Load]:
+    """Return a worker that has every partition, and a producer that has sent something to each."""
+    worker, load = place.work(**settings), place.load()
+    load.send(EVENTS)
+    until(lambda: len(worker.partitions) == PARTITIONS)
+    until(lambda: worker.stored > 0)
+    return worker, load
 
 
 def test_everything_produced_is_in_the_lake_once(place: Place) -> None:
@@ -22,9 +32,7 @@ def test_everything_produced_is_in_the_lake_once(place: Place) -> None:
 
 
 def test_partitions_are_handed_over_to_a_second_worker_and_back(place: Place) -> None:
-    one, load = place.work(), place.load()
-    until(lambda: len(one.partitions) == PARTITIONS)
-    load.send(EVENTS)
+    one, load = begun(place)
     other = place.work()
     until(lambda: len(one.partitions) == len(other.partitions) == PARTITIONS // 2)
     assert set(one.partitions).isdisjoint(other.partitions)
@@ -48,10 +56,7 @@ def is_over(worker: WorkerProcess, place: Place) -> bool:
 
 
 def test_sigterm_in_the_middle_leaves_nothing_open(place: Place) -> None:
-    worker, load = place.work(), place.load()
-    until(lambda: len(worker.partitions) == PARTITIONS)
-    load.send(EVENTS)
-    until(lambda: worker.stored > 0)
+    worker, load = begun(place)
     load.send(EVENTS)
 
     assert worker.stop() == 0
@@ -77,10 +82,7 @@ def test_sigkill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
 
 def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place) -> None:
     """Two workers on one partition: the first is stopped with its takes under way."""
-    one, load = place.work(), place.load()
-    until(lambda: len(one.partitions) == PARTITIONS)
-    load.send(EVENTS)
-    until(lambda: one.stored > 0)
+    one, load = begun(place)
     load.send(EVENTS)
     one.pause()
     other = place.work()
@@ -106,9 +108,7 @@ def test_a_subscription_that_is_rewound_writes_nothing_twice(place: Place) -> No
 
 
 def test_a_slow_store_stops_the_fetching_and_costs_nothing(place: Place) -> None:
-    worker = place.work(buffer_bytes=20_000, batch_bytes=2_000)
-    load = place.load()
-    until(lambda: len(worker.partitions) == PARTITIONS)
+    worker, load = begun(place, buffer_bytes=20_000, batch_bytes=2_000)
     slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=700)
     place.front.inject([slow])
     load.send(4 * EVENTS)
@@ -121,8 +121,7 @@ def test_a_slow_store_stops_the_fetching_and_costs_nothing(place: Place) -> None
 
 
 def test_a_hand_over_during_a_slow_write_waits_for_it(place: Place) -> None:
-    one, load = place.work(), place.load()
-    until(lambda: len(one.partitions) == PARTITIONS)
+    one, load = begun(place)
     slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=1_500)
     place.front.inject([slow])
     load.send(EVENTS)
@@ -136,8 +135,7 @@ def test_a_hand_over_during_a_slow_write_waits_for_it(place: Place) -> None:
 
 
 def test_a_store_that_fails_for_a_while_is_told_by_health_and_costs_nothing(place: Place) -> None:
-    worker, load = place.work(health_age_seconds_max=2), place.load()
-    until(lambda: len(worker.partitions) == PARTITIONS)
+    worker, load = begun(place, health_age_seconds_max=2)
     place.front.inject([Fault(service="s3", operation="PutObject", kind="error")])
     load.send(EVENTS)
     until(lambda: not worker.health()["healthy"])

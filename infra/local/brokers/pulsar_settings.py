@@ -56,6 +56,8 @@ STANDALONE: Final = {
     "ledgerStorageClass": "org.apache.bookkeeper.bookie.storage.ldb.DbLedgerStorage",
     "journalSyncData": False,
     "journalMaxGroupWaitMSec": 1,
+    # Room for a message of the largest size (maxMessageSize, 5 MiB) with what the broker adds.
+    "nettyMaxFrameSizeBytes": 5 * 1024 * 1024 + 10 * 1024,
     "allowLoopback": True,
     "allowEphemeralPorts": True,  # else the port that is asked for is not taken
     "diskUsageThreshold": "0.99",

@@ -35,7 +35,6 @@ class BookieNode:
     """Where brokers find it; "": the machine's own."""
     interface: str = ""
     """The one network interface on which it listens; "": all."""
-    after: tuple[str, ...] = ()
 
     def render(self) -> Rendered:
         """Return the bookie's files and units."""
@@ -45,7 +44,6 @@ class BookieNode:
             *("--conf", configuration),
             description=f"Bookie {self.identity} of the Pulsar cluster",
             jvm=self.jvm,
-            after=self.after,
         )
         return Rendered(
             files={

@@ -49,7 +49,6 @@ class BrokerNode:
     bind: str = EVERYWHERE
     address: str = ""
     """What clients are told after a look-up; "": the machine's own name."""
-    after: tuple[str, ...] = ()
 
     def render(self) -> Rendered:
         """Return the broker's files and units."""
@@ -59,7 +58,6 @@ class BrokerNode:
             *("--broker-conf", configuration),
             description="Broker of the Pulsar cluster",
             jvm=self.jvm,
-            after=self.after,
         )
         values = {**self._values(), **self._security()}
         return Rendered(

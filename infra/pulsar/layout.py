@@ -6,6 +6,9 @@ from typing import Final
 from infra.pulsar.cluster import Jvm
 from infra.pulsar.systemd import Unit
 
+MACHINE: Final = "pulsar-machine.service"
+"""Brings volumes, programs and secrets: `infra/pulsar/node/machine.py`."""
+READY: Final = "ready"
 RESTART_SECONDS: Final = 5
 OPEN_FILES_MAX: Final = 262_144
 """A bookie keeps its entry logs and indexes open, a broker a connection a client."""
@@ -61,12 +64,17 @@ class Layout:
 
     java: str = "/opt/java"
     jars: str = "/opt/pulsar/lib"
-    offloaders: str = "/opt/pulsar/offloaders"
+    offloaders: str = "/opt/pulsar-offloaders"
     configuration: str = "/etc/pulsar"
     data: str = "/var/lib/pulsar"
     """Where the volumes that outlive the machine are mounted, each in a folder of its own."""
     secrets: str = "/run/pulsar"
     """In memory: keys and tokens are never written to a disk."""
+
+    @property
+    def ready(self) -> str:
+        """The file that is there once programs, volumes and secrets are."""
+        return f"{self.secrets}/{READY}"
 
     @property
     def logging(self) -> dict[str, str]:
@@ -92,13 +100,13 @@ class Layout:
         *arguments: str,
         description: str,
         jvm: Jvm,
-        after: tuple[str, ...] = (),
     ) -> Unit:
         """Return the unit that keeps one of the distribution's servers running."""
         return Unit(
             description=description,
             start=self.command(main, *arguments, jvm=jvm),
-            after=after,
+            after=(MACHINE,),
+            needs=self.ready,
             restart_seconds=RESTART_SECONDS,
             open_files_max=OPEN_FILES_MAX,
         )

@@ -31,7 +31,6 @@ class MetadataNode:
     service_url: str = ""
     """Where clients find the cluster: the first server's machine writes it into the metadata."""
     admin_url: str = ""
-    after: tuple[str, ...] = ()
 
     def render(self) -> Rendered:
         """Return the server's files and units."""
@@ -43,7 +42,6 @@ class MetadataNode:
                 configuration,
                 description="Metadata store of the Pulsar cluster",
                 jvm=self.jvm,
-                after=self.after,
             )
         }
         if self.server.number == 1:
@@ -105,4 +103,5 @@ class MetadataNode:
                 jvm=self.jvm,
             ),
             after=(SERVICE,),
+            needs=self.layout.ready,
         )

@@ -6,7 +6,10 @@ import pytest
 
 from infra.local.brokers import artifacts
 from tests.brokers import require
+from tests.embedded_aws import aws, client
 from tests.integration.pulsar_cluster.machines import LocalCluster
+
+__all__ = ["aws", "client", "cluster"]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from pipeline.ledger.state import ShardStatus
 from tests.brokers import kafka, pulsar
 from tests.conformance.load import Load, account
 from tests.conformance.streams import (
+    PARTITIONS,
     KafkaUnderTest,
     KinesisUnderTest,
     PulsarUnderTest,
@@ -31,6 +32,7 @@ from tests.embedded_aws import aws
 __all__ = ["aws", "kafka", "pulsar"]
 
 RUN_SECONDS = 10
+EVENTS = 2_000
 
 
 @dataclass(kw_only=True)
@@ -103,6 +105,15 @@ class Place:
         assert verdict.validity is Validity.VALID, verdict
         assert verdict.account.quarantined == quarantined, verdict
         assert verdict.account.stored == verdict.account.sends - quarantined, verdict
+
+
+def begun(place: Place, **settings: Any) -> tuple[WorkerProcess, Load]:
+    """Return a worker that has every partition, and a producer that has sent something to each."""
+    worker, load = place.work(**settings), place.load()
+    load.send(EVENTS)
+    until(lambda: len(worker.partitions) == PARTITIONS)
+    until(lambda: worker.stored > 0)
+    return worker, load
 
 
 @pytest.fixture(params=["kinesis", "kafka", "pulsar"])

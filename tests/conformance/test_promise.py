@@ -1,23 +1,9 @@
-"""One suite for all streams: whatever happens to workers, everything is in the lake once."""
-
-from functools import partial
+"""One suite for all streams: in calm and in trouble everything is in the lake once."""
 
 from infra.local.front.faults import Fault
-from tests.conformance.conftest import Place
-from tests.conformance.load import Load
+from tests.conformance.conftest import EVENTS, Place, begun
 from tests.conformance.streams import PARTITIONS
-from tests.conformance.workers import POISONED, WorkerProcess, until
-
-EVENTS = 2_000
-
-
-def begun(place: Place, **settings: object) -> tuple[WorkerProcess, Load]:
-    """Return a worker that has every partition, and a producer that has sent something to each."""
-    worker, load = place.work(**settings), place.load()
-    load.send(EVENTS)
-    until(lambda: len(worker.partitions) == PARTITIONS)
-    until(lambda: worker.stored > 0)
-    return worker, load
+from tests.conformance.workers import until
 
 
 def test_everything_produced_is_in_the_lake_once(place: Place) -> None:
@@ -47,14 +33,6 @@ def test_partitions_are_handed_over_to_a_second_worker_and_back(place: Place) ->
     assert other.stored > 0
 
 
-def stores(worker: WorkerProcess) -> bool:
-    return worker.stored > 0
-
-
-def is_over(worker: WorkerProcess, place: Place) -> bool:
-    return not worker.running or place.is_drained()
-
-
 def test_sigterm_in_the_middle_leaves_nothing_open(place: Place) -> None:
     worker, load = begun(place)
     load.send(EVENTS)
@@ -64,33 +42,6 @@ def test_sigterm_in_the_middle_leaves_nothing_open(place: Place) -> None:
     assert "left in good order" in worker.said
     assert not any(status.open for status in place.pending())
     place.work()
-    place.settle()
-
-
-def test_sigkill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
-    load = place.load()
-    for _ in range(3):
-        worker = place.work()
-        load.send(EVENTS)
-        until(partial(stores, worker))
-        load.send(EVENTS)
-        worker.kill()
-    place.work()
-
-    place.settle()
-
-
-def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place) -> None:
-    """Two workers on one partition: the first is stopped with its takes under way."""
-    one, load = begun(place)
-    load.send(EVENTS)
-    one.pause()
-    other = place.work()
-    until(lambda: len(other.partitions) == PARTITIONS)
-    load.send(EVENTS)
-    one.go_on()
-    load.send(EVENTS)
-
     place.settle()
 
 
@@ -120,20 +71,6 @@ def test_a_slow_store_stops_the_fetching_and_costs_nothing(place: Place) -> None
     assert not any(each["paused"] for each in worker.partitions.values())
 
 
-def test_a_hand_over_during_a_slow_write_waits_for_it(place: Place) -> None:
-    one, load = begun(place)
-    slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=1_500)
-    place.front.inject([slow])
-    load.send(EVENTS)
-    load.flush()
-    other = place.work()
-    until(lambda: len(other.partitions) == PARTITIONS // 2)
-    assert one.stop() == 0
-    place.front.clear()
-
-    place.settle()
-
-
 def test_a_store_that_fails_for_a_while_is_told_by_health_and_costs_nothing(place: Place) -> None:
     worker, load = begun(place, health_age_seconds_max=2)
     place.front.inject([Fault(service="s3", operation="PutObject", kind="error")])
@@ -157,24 +94,3 @@ def test_partitions_are_added_under_load(place: Place) -> None:
     place.settle(seconds=180)
 
     assert len(place.pending()) >= 2 * PARTITIONS
-
-
-def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -> None:
-    load = place.load()
-    load.send(200)
-    load.flush()
-    load.send(1, poison=True)
-    load.flush()
-    load.send(200)
-    load.flush()
-    deaths = 0
-    worker = place.work(module=POISONED, batch_records=2)
-    while not place.is_drained():
-        if not worker.running:
-            deaths += 1
-            assert deaths < 25, "the record is never isolated"
-            worker = place.work(module=POISONED, batch_records=2)
-        until(partial(is_over, worker, place), seconds=120)
-
-    assert deaths >= 3
-    place.settle(quarantined=1)

@@ -1,0 +1,78 @@
+"""One suite for all streams: workers are killed, stand still, and fight for a partition."""
+
+from functools import partial
+
+from infra.local.front.faults import Fault
+from tests.conformance.conftest import EVENTS, Place, begun
+from tests.conformance.streams import PARTITIONS
+from tests.conformance.workers import POISONED, WorkerProcess, until
+
+
+def stores(worker: WorkerProcess) -> bool:
+    return worker.stored > 0
+
+
+def is_over(worker: WorkerProcess, place: Place) -> bool:
+    return not worker.running or place.is_drained()
+
+
+def test_sigkill_in_the_middle_loses_and_doubles_nothing(place: Place) -> None:
+    load = place.load()
+    for _ in range(3):
+        worker = place.work()
+        load.send(EVENTS)
+        until(partial(stores, worker))
+        load.send(EVENTS)
+        worker.kill()
+    place.work()
+
+    place.settle()
+
+
+def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place) -> None:
+    """Two workers on one partition: the first is stopped with its takes under way."""
+    one, load = begun(place)
+    load.send(EVENTS)
+    one.pause()
+    other = place.work()
+    until(lambda: len(other.partitions) == PARTITIONS)
+    load.send(EVENTS)
+    one.go_on()
+    load.send(EVENTS)
+
+    place.settle()
+
+
+def test_a_hand_over_during_a_slow_write_waits_for_it(place: Place) -> None:
+    one, load = begun(place)
+    slow = Fault(service="s3", operation="PutObject", kind="latency", latency_ms=1_500)
+    place.front.inject([slow])
+    load.send(EVENTS)
+    load.flush()
+    other = place.work()
+    until(lambda: len(other.partitions) == PARTITIONS // 2)
+    assert one.stop() == 0
+    place.front.clear()
+
+    place.settle()
+
+
+def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -> None:
+    load = place.load()
+    load.send(200)
+    load.flush()
+    load.send(1, poison=True)
+    load.flush()
+    load.send(200)
+    load.flush()
+    deaths = 0
+    worker = place.work(module=POISONED, batch_records=2)
+    while not place.is_drained():
+        if not worker.running:
+            deaths += 1
+            assert deaths < 25, "the record is never isolated"
+            worker = place.work(module=POISONED, batch_records=2)
+        until(partial(is_over, worker, place), seconds=120)
+
+    assert deaths >= 3
+    place.settle(quarantined=1)

@@ -18,7 +18,7 @@ from pipeline.sources.connections import KafkaConnection
 ANSWER_SECONDS_MAX: Final = 10.0
 """How long a question to the broker may take, its connection included."""
 
-TOKEN_RETRY_SECONDS: Final = 30.0
+TOKEN_RETRY_SECONDS: Final = 10.0
 """After how long a token that could not be renewed is asked for again."""
 
 Token = Callable[[], tuple[str, float]]

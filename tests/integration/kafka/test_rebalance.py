@@ -4,6 +4,7 @@ once."""
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Lock, Thread
 
 from pipeline.core.records import Position, ShardId
@@ -89,6 +90,7 @@ def worker(topic: Topic, committed: Committed, name: str) -> Iterator[None]:
 def test_workers_come_and_go_under_load_and_no_record_is_skipped_or_shared(
     topic: Topic, until: Callable[..., None]
 ) -> None:
+    until = partial(until, seconds_max=60.0)
     topic.grow(PARTITIONS)
     until(lambda: topic.partitions() == PARTITIONS)
     committed = Committed()

@@ -142,7 +142,11 @@ class Reader:
     def assigned(self, shards: tuple[ShardId, ...], /) -> Mapping[ShardId, Position | None]:
         self.heard.append(("assigned", shards))
         self.held |= set(shards)
-        return {shard: self.after.get(shard) for shard in shards}
+        return {shard: self.after.get(shard, self._last(shard)) for shard in shards}
+
+    def _last(self, shard: ShardId) -> Position | None:
+        records = self.records.get(shard)
+        return records[-1].position if records else None
 
     def revoked(self, shards: tuple[ShardId, ...], /) -> None:
         self.heard.append(("revoked", shards))

@@ -1,0 +1,145 @@
+"""Sign-in by token, as MSK's IAM does it, on a real broker that asks for one over TLS.
+
+The broker takes unsigned JSON web tokens (OAuthBearerUnsecuredValidatorCallbackHandler, Kafka's
+own, for trials); MSK's are signed otherwise and handed over in the same way.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from infra.local.brokers import kafka as kafka_broker
+from infra.local.brokers.kafka import LocalKafka
+from pipeline.errors import OperatingError
+from pipeline.producer.kafka import KafkaTransport
+from pipeline.producer.outcomes import Outcome
+from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.kafka import KafkaSource
+from pipeline.sources.kafka_subscription import KafkaSubscription
+from tests.brokers import require
+from tests.integration.kafka.shipments import shipment
+from tests.integration.kafka.topics import Reader, Topic
+
+MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+REAUTHENTICATE_MS = 3_000
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """A Kafka whose listener for TLS asks for a token, again each few seconds."""
+    require("kafka")
+    mechanism = "listener.name.ssl.oauthbearer."
+    started = kafka_broker.start(
+        tmp_path_factory.mktemp("kafka"),
+        with_tls=True,
+        config={
+            "listener.security.protocol.map": (
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SASL_SSL"
+            ),
+            "sasl.enabled.mechanisms": "OAUTHBEARER",
+            f"{mechanism}connections.max.reauth.ms": REAUTHENTICATE_MS,
+            f"{mechanism}sasl.jaas.config": (
+                f'{MODULE} required unsecuredLoginStringClaim_sub="broker";'
+            ),
+        },
+    )
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def topic(broker: LocalKafka) -> Topic:
+    connection = KafkaConnection(
+        bootstrap_servers=broker.tls_servers,
+        topic=f"t{uuid4().hex[:12]}",
+        group=uuid4().hex,
+        security="iam",
+        region="eu-central-1",
+        ca_file=broker.ca_file,
+    )
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    topic = Topic(connection=connection, admin=admin)
+    topic.create(1)
+    return topic
+
+
+@dataclass(kw_only=True)
+class Tokens:
+    """Tokens that live for some seconds; `broken` when whoever makes them does not answer."""
+
+    seconds: float
+    made: list[float] = field(default_factory=list)
+    broken: bool = False
+
+    def __call__(self) -> tuple[str, float]:
+        if self.broken:
+            raise ConnectionError("the credentials are not to be had")
+        now = time.time()
+        self.made.append(now)
+        claims = {"sub": "worker", "iat": now, "exp": now + self.seconds}
+        return f"{part({'alg': 'none'})}.{part(claims)}.", now + self.seconds
+
+
+def part(content: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
+def test_with_a_token_all_three_clients_work(topic: Topic, until: Callable[..., None]) -> None:
+    tokens = Tokens(seconds=900)
+    transport = KafkaTransport(topic.connection, token=tokens)
+    assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
+    transport.close()
+    source = KafkaSource(topic.connection, token=tokens)
+    assert [record.data for record in topic.records(source, 0)] == [b"a"]
+    source.close()
+    reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
+    until(lambda: reader.values(topic.shard(0)) == [b"a"], reader)
+    reader.subscription.close()
+
+
+def test_a_token_that_expires_on_the_way_is_replaced(
+    topic: Topic, until: Callable[..., None]
+) -> None:
+    tokens = Tokens(seconds=4)
+    transport = KafkaTransport(topic.connection, token=tokens)
+    reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
+    first = time.time()
+    sent = 0
+    while time.time() < first + 2 * tokens.seconds:
+        assert transport.send([shipment(0, b"%d" % sent)]) == [Outcome.WRITTEN]
+        sent += 1
+        reader.poll(0.1)
+    until(lambda: len(reader.values(topic.shard(0))) == sent, reader)
+    assert reader.troubles == []
+    assert len(tokens.made) > 4
+    reader.subscription.close()
+    transport.close()
+
+
+def test_without_a_new_token_work_stops_with_the_reason_and_goes_on_with_one(
+    topic: Topic, until: Callable[..., None]
+) -> None:
+    tokens = Tokens(seconds=4)
+    reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
+    until(lambda: reader.held, reader)
+    tokens.broken = True
+    until(lambda: reader.troubles, reader, seconds_max=40)
+    assert "SASL" in str(reader.troubles[0])
+    tokens.broken = False
+    transport = KafkaTransport(topic.connection, token=Tokens(seconds=900))
+    assert transport.send([shipment(0, b"late")]) == [Outcome.WRITTEN]
+    transport.close()
+    until(lambda: reader.values(topic.shard(0)) == [b"late"], reader, seconds_max=60)
+    reader.subscription.close()
+
+
+def test_without_any_token_nothing_begins(topic: Topic) -> None:
+    tokens = Tokens(seconds=4, broken=True)
+    with pytest.raises(OperatingError, match="cannot sign in to Kafka by IAM: the credentials are"):
+        KafkaTransport(topic.connection, token=tokens)

@@ -1,6 +1,7 @@
 """A partitioned Pulsar topic, read by position with readers that leave no trace in the broker."""
 
 import time
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import pulsar
@@ -38,9 +39,15 @@ class PulsarSource:
     committed record itself, so that the ledger of an idle partition stays, whatever the retention.
     """
 
-    def __init__(self, connection: PulsarConnection) -> None:
-        """Make a client; it reaches the broker at the first call. Raises UserError."""
+    def __init__(
+        self, connection: PulsarConnection, *, known: Callable[[], Iterable[ShardId]] = tuple
+    ) -> None:
+        """Make a client; it reaches the broker at the first call. Raises UserError.
+
+        `known` says which partitions the ledger has heads of.
+        """
         self._connection = connection
+        self._known = known
         self._client = pulsar_client.connect(connection)
 
     def close(self) -> None:
@@ -48,8 +55,10 @@ class PulsarSource:
         self._client.shutdown()
 
     def shards(self) -> tuple[ShardInfo, ...]:
-        """Return the topic's partitions. Raises OperatingError."""
+        """Return the topic's partitions. Raises OperatingError, also for fewer than are known."""
         found = pulsar_client.partitions(self._client, self._connection)
+        if wrong := pulsar_client.fewer(self._connection, found, self._known()):
+            raise wrong
         return tuple(ShardInfo(shard=shard) for shard in found)
 
     def read_after(

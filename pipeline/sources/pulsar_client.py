@@ -1,5 +1,6 @@
 """A client for one Pulsar connection, and what its failures mean in one line."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -125,6 +126,20 @@ def partitions(client: pulsar.Client, connection: PulsarConnection) -> tuple[Sha
             retryable=False,
         )
     return tuple(shard_of(connection, number) for number in range(len(topics)))
+
+
+def fewer(
+    connection: PulsarConnection, shards: Sequence[ShardId], known: Iterable[ShardId]
+) -> OperatingError | None:
+    """Return what is wrong when partitions are gone, which Pulsar never takes away; else None."""
+    gone = sorted(set(known) - set(shards))
+    if not gone:
+        return None
+    return OperatingError(
+        f"{connection.topic} has {len(shards)} partitions and had more ({', '.join(gone)}): another"
+        " topic took its name; give that one another name",
+        retryable=False,
+    )
 
 
 def place_of(message: pulsar.Message) -> MessagePlace:

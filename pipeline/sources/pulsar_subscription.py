@@ -80,13 +80,8 @@ class PulsarSubscription:
                 raise OperatingError(f"no broker of {self._connection.service_url} is there")
             return
         shards = pulsar_client.partitions(self._client, self._connection)
-        if gone := sorted(self._partitions.keys() - set(shards)):
-            raise OperatingError(
-                f"{self._connection.topic} has {len(shards)} partitions and had"
-                f" {len(self._partitions)}: {', '.join(gone)} are gone; the topic was replaced,"
-                " give the new one another name",
-                retryable=False,
-            )
+        if wrong := pulsar_client.fewer(self._connection, shards, self._partitions):
+            raise wrong
         for shard in shards:
             if shard not in self._partitions:
                 self._join(shard)

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import pulsar
 from pulsar import Result
 
 from pipeline.producer.outcomes import Outcome
-from pipeline.producer.pulsar_lane import PulsarLane, of_connect, of_send
+from pipeline.producer.pulsar_lane import PulsarLane, of_connect, of_error, of_send
 from pipeline.producer.queues import Shipment
 from pipeline.sources import pulsar_client
 from pipeline.sources.connections import PulsarConnection
@@ -38,17 +39,27 @@ class PulsarTransport:
     def __init__(
         self, connection: PulsarConnection, *, send_seconds_max: float = SEND_SECONDS_MAX
     ) -> None:
-        """Look the topic up. Raises UserError and OperatingError."""
+        """Look the topic up, and whether it lets us send. Raises UserError and OperatingError."""
         self._client = pulsar_client.connect(connection)
         self._connection = connection
         try:
             self._partitions = pulsar_client.partitions(self._client, connection)
+            self._ask_whether_it_takes_records()
         except BaseException:
             self._client.shutdown()
             raise
         self._send_seconds_max = send_seconds_max
         self._name = f"sluice-{secrets.token_hex(8)}"
         self._lanes: dict[int, PulsarLane] = {}
+
+    def _ask_whether_it_takes_records(self) -> None:
+        """Make a producer and close it: only here can a refusal say its reason."""
+        topic = pulsar_client.topic_of(self._connection, self._partitions[0])
+        try:
+            self._client.create_producer(topic).close()
+        except pulsar.PulsarException as error:
+            if of_error(error) is not Outcome.THROTTLED:
+                raise pulsar_client.trouble(error, self._connection, "send records") from error
 
     def send(self, batch: Sequence[Shipment[Any]], /) -> list[Outcome]:
         """Make one attempt at each record, all at once."""

@@ -44,6 +44,11 @@ def of_connect(result: Result) -> Outcome:
     return _OUTCOMES.get(result, Outcome.UNSENT)
 
 
+def of_error(error: pulsar.PulsarException) -> Outcome:
+    """Return the same for a producer that was made while its caller waited."""
+    return of_connect(getattr(Result, type(error).__name__, Result.UnknownError))
+
+
 class PulsarLane:
     """A producer for one lane, so that its sequence ids follow the order of its shipments.
 

@@ -79,10 +79,12 @@ def trouble(
     elif isinstance(error, _UNREACHABLE):
         scheme = "TLS" if connection.service_url.startswith("pulsar+ssl") else "plain text"
         what = f"no answer ({error}); is the broker up, and does it speak {scheme} on this port?"
+        if connection.token_file is not None:
+            what += f" Has the token in {connection.token_file} expired?"
     elif isinstance(error, pulsar.IncompatibleSchema):
         what = (
-            f"the topic's schema in Pulsar's registry is not bytes; delete the schema of"
-            f" {connection.topic}, or use another topic"
+            f"{connection.topic} has a schema in Pulsar's registry that its namespace enforces, and"
+            " our records are bytes of their own; delete the schema, or use another topic"
         )
     else:
         what = str(error)

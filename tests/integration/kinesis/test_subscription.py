@@ -1,7 +1,13 @@
 """A worker's part in a Kinesis stream, on the embedded AWS: leases, reads, ends of shards."""
 
-import pytest
+from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.front.control import Front
+from infra.local.front.faults import Fault
+from infra.local.supervisor import LocalAws
 from pipeline.errors import OperatingError
 from tests.integration.kinesis.conftest import Place
 
@@ -102,3 +108,53 @@ def test_a_stream_that_is_gone_is_trouble_that_passes(place: Place) -> None:
 
     with pytest.raises(OperatingError, match="cannot"):
         place.until(lambda: False, one)
+
+
+def test_throttles_and_errors_of_the_stream_skip_nothing(place: Place, aws: LocalAws) -> None:
+    texts = [f"t{number}" for number in range(30)]
+    one = place.follow()
+    one.hardy = True
+    place.until(lambda: len(one.shards) == 2, one)
+    front = Front(aws.endpoint)
+    front.inject(
+        [
+            Fault(service="kinesis", operation="GetRecords", kind="throttle", share=0.4),
+            Fault(service="kinesis", operation="GetRecords", kind="lost_answer", share=0.2),
+        ]
+    )
+    try:
+        place.put(*texts)
+        place.until(lambda: len(one.records) >= 30, one)
+    finally:
+        front.clear()
+
+    assert sorted(one.texts) == sorted(texts)
+
+
+class Forgetful:
+    """A client whose first iterator of each shard has expired."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.expired = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_records(self, **asked: Any) -> Any:
+        if self.expired < 2:
+            self.expired += 1
+            answer = {"Error": {"Code": "ExpiredIteratorException", "Message": "too old"}}
+            raise ClientError(answer, "GetRecords")
+        return self._client.get_records(**asked)
+
+
+def test_a_shard_whose_iterator_expired_goes_and_comes_again(place: Place) -> None:
+    place.put("a", "b")
+    place.kinesis = Forgetful(place.kinesis)
+    one = place.follow()
+
+    place.until(lambda: len(one.records) == 2, one)
+
+    assert place.kinesis.expired == 2
+    assert sorted(one.heard) == sorted([*place.shards, *place.shards])

@@ -54,9 +54,9 @@ class Pinned:
         return Artifact.parse(self.coordinates)
 
 
-def pinned(broker: str) -> tuple[Pinned, ...]:
+def pinned(broker: str, lists: Path = LISTS) -> tuple[Pinned, ...]:
     """Return the files of `kafka` or `pulsar`."""
-    lines = (LISTS / f"{broker}.txt").read_text().splitlines()
+    lines = (lists / f"{broker}.txt").read_text().splitlines()
     return tuple(
         Pinned(coordinates=coordinates, sha256=sha256)
         for coordinates, sha256 in (line.split() for line in lines)
@@ -65,32 +65,35 @@ def pinned(broker: str) -> tuple[Pinned, ...]:
 
 def installed(broker: str, *, tools: Path = TOOLS) -> bool:
     """Return whether a broker's files are in place."""
-    return _folder(broker, tools).is_dir()
+    return _folder(broker, tools, LISTS).is_dir()
 
 
 def folder_of(
     broker: str,
     *,
     tools: Path = TOOLS,
+    lists: Path = LISTS,
     base: str | None = None,
     on_step: OnStep = lambda _: None,
 ) -> Path:
     """Return the folder of a broker's jars, fetching them first where they are missing.
 
-    `base` is the address of the Maven repository; by default `SLUICE_MAVEN_BASE`, else the
-    library's own. Raises UserError when the network fails or a file is not the pinned one.
+    `lists` is where its list is, `base` the address of the Maven repository; by default `SLUICE_MAVEN_BASE`,
+    else the library's own. Raises UserError when the network fails or a file is not the pinned one.
     """
-    folder = _folder(broker, tools)
+    folder = _folder(broker, tools, lists)
     if not folder.is_dir():
         with _alone(tools):
             if not folder.is_dir():
-                _install(broker, folder, base or os.environ.get(BASE_VARIABLE), on_step)
+                on_step(f"fetching {broker} (once)")
+                files = pinned(broker, lists)
+                _install(files, folder, base or os.environ.get(BASE_VARIABLE), on_step)
     return folder
 
 
-def _folder(broker: str, tools: Path) -> Path:
+def _folder(broker: str, tools: Path, lists: Path) -> Path:
     """Name the folder after the list, so that another list is another folder."""
-    digest = hashlib.sha256((LISTS / f"{broker}.txt").read_bytes()).hexdigest()
+    digest = hashlib.sha256((lists / f"{broker}.txt").read_bytes()).hexdigest()
     return tools / f"{broker}-{digest[:12]}"
 
 
@@ -103,13 +106,11 @@ def _alone(tools: Path) -> Iterator[None]:
         yield
 
 
-def _install(broker: str, folder: Path, base: str | None, on_step: OnStep) -> None:
+def _install(files: tuple[Pinned, ...], folder: Path, base: str | None, on_step: OnStep) -> None:
     """Fill a folder beside the wanted one and rename it: nobody sees half of it."""
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    files = pinned(broker)
-    on_step(f"fetching {broker}: {len(files)} file{'s' * (len(files) > 1)} (once)")
     downloader = Downloader(base=base) if base else Downloader()
     with ThreadPoolExecutor(THREADS) as pool:
         fetched = list(pool.map(lambda file: _fetch(file, partial, downloader), files))

@@ -78,9 +78,13 @@ def trouble(
         what = f"there is no topic {connection.topic}; create it, with partitions"
     elif isinstance(error, _UNREACHABLE):
         scheme = "TLS" if connection.service_url.startswith("pulsar+ssl") else "plain text"
-        what = f"no answer ({error}); is the broker up, and does it speak {scheme} on this port?"
-        if connection.token_file is not None:
-            what += f" Has the token in {connection.token_file} expired?"
+        # The client hides a refused token, as well as a wrong protocol, behind a time-out.
+        token = (
+            f"is the token in {connection.token_file} still good"
+            if connection.token_file is not None
+            else "does it take clients without a token (token_file)"
+        )
+        what = f"no answer ({error}); is it up, does it speak {scheme} on this port, {token}?"
     elif isinstance(error, pulsar.IncompatibleSchema):
         what = (
             f"{connection.topic} has a schema in Pulsar's registry that its namespace enforces, and"

@@ -19,6 +19,12 @@ EXPIRING = "public/expiring"
 """Its topics keep nothing but what a subscription has not acknowledged."""
 
 
+def make_namespace(broker: LocalPulsar, name: str, **policies: object) -> None:
+    """Make a namespace, once a broker."""
+    if name not in broker.admin.ask("GET", "namespaces/public"):
+        broker.admin.ask("PUT", f"namespaces/{name}", policies)
+
+
 def make_topic(broker: LocalPulsar, *, partitions: int = 2, namespace: str = "") -> Topic:
     name = f"t{uuid4().hex[:12]}"
     topic = broker.create_topic(
@@ -39,9 +45,8 @@ def topic(pulsar: LocalPulsar) -> Iterator[Topic]:
 @pytest.fixture
 def expiring(pulsar: LocalPulsar) -> Iterator[Topic]:
     """A topic of one partition without retention."""
-    if EXPIRING not in pulsar.admin.ask("GET", "namespaces/public"):
-        nothing = {"retentionTimeInMinutes": 0, "retentionSizeInMB": 0}
-        pulsar.admin.ask("PUT", f"namespaces/{EXPIRING}", {"retention_policies": nothing})
+    nothing = {"retentionTimeInMinutes": 0, "retentionSizeInMB": 0}
+    make_namespace(pulsar, EXPIRING, retention_policies=nothing)
     topic = make_topic(pulsar, partitions=1, namespace=EXPIRING)
     yield topic
     topic.close()

@@ -17,7 +17,7 @@ from pipeline.producer.pulsar import PulsarTransport
 from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
-from tests.integration.pulsar.conftest import make_topic
+from tests.integration.pulsar.conftest import make_namespace, make_topic
 from tests.integration.pulsar.shipments import shipment
 from tests.integration.pulsar.topics import Topic, until
 
@@ -109,7 +109,7 @@ def test_a_full_backlog_throttles_and_what_was_refused_comes_once(
 ) -> None:
     namespace = "public/quota"
     limits = {"limitSize": 20_000, "policy": "producer_request_hold"}
-    pulsar.admin.ask("PUT", f"namespaces/{namespace}", {"backlog_quota_map": {}})
+    make_namespace(pulsar, namespace)
     pulsar.admin.ask("POST", f"namespaces/{namespace}/backlogQuota", limits)
     topic = make_topic(pulsar, partitions=1, namespace=namespace)
     consumer = topic.client.subscribe(topic.partition(0), "slow")
@@ -137,7 +137,7 @@ def test_a_full_backlog_throttles_and_what_was_refused_comes_once(
 
 def test_a_schema_that_the_namespace_enforces_is_refused_in_one_line(pulsar: LocalPulsar) -> None:
     namespace = "public/schemas"
-    pulsar.admin.ask("PUT", f"namespaces/{namespace}", {"schema_validation_enforced": True})
+    make_namespace(pulsar, namespace, schema_validation_enforced=True)
     topic = make_topic(pulsar, partitions=1, namespace=namespace)
     schema = {
         "type": "JSON",

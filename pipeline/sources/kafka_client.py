@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from pipeline.core.records import ShardId
 from pipeline.errors import OperatingError, UserError
@@ -24,7 +25,7 @@ TOKEN_RETRY_SECONDS: Final = 10.0
 Token = Callable[[], tuple[str, float]]
 """Makes a token; returns it and when it expires, in seconds since the epoch."""
 
-Client = TypeVar("Client", Consumer, Producer)
+Client = TypeVar("Client", AdminClient, Consumer, Producer)
 
 log = logging.getLogger("sluice.kafka")
 
@@ -169,7 +170,7 @@ class _Tokens:
 
 
 def partitions_of(
-    client: Consumer | Producer,
+    client: AdminClient | Consumer | Producer,
     connection: KafkaConnection,
     complaints: Complaints,
     *,
@@ -179,7 +180,7 @@ def partitions_of(
     try:
         topic = client.list_topics(connection.topic, timeout=seconds_max).topics[connection.topic]
     except KafkaException as error:
-        if isinstance(client, Producer) or not client.assignment():
+        if not isinstance(client, Consumer) or not client.assignment():
             client.poll(0)  # what there is to say is said to `complaints` in a poll
         raise complaints.unreachable(connection, _text(error)) from error
     complaints.answered()

@@ -43,12 +43,8 @@ def group_settings(group: str, *, refresh_seconds: float, session_seconds: float
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """A partition that is read: `next` is the offset to come, `moved` whether any came yet.
+    """A partition that is read: `next` is the offset to come, `moved` whether any came yet."""
 
-    `start` counts the times that reading began anew, over all partitions.
-    """
-
-    start: int
     next: int
     moved: bool = False
     paused: bool = False
@@ -61,7 +57,6 @@ class Readings:
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._of: dict[int, Reading] = {}
-        self._starts = 0
 
     def __len__(self) -> int:
         return len(self._of)
@@ -70,14 +65,9 @@ class Readings:
         """Return what is known of a partition, None if it is not read."""
         return None if number is None else self._of.get(number)
 
-    def starts(self) -> dict[int, int]:
-        """Return which start each partition is at."""
-        return {number: reading.start for number, reading in self._of.items()}
-
     def start(self, consumer: Consumer, number: int, offset: int) -> None:
         """Begin to read a partition."""
-        self._starts += 1
-        self._of[number] = Reading(start=self._starts, next=offset)
+        self._of[number] = Reading(next=offset)
         consumer.incremental_assign([TopicPartition(self._topic, number, offset)])
 
     def restart(self, consumer: Consumer, number: int, offset: int, *, moved: bool) -> None:

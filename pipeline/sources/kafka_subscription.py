@@ -38,7 +38,6 @@ from pipeline.sources.kafka_client import (
 from pipeline.sources.kafka_group import (
     SESSION_SECONDS,
     GroupOffsets,
-    Reading,
     Readings,
     group_settings,
 )
@@ -165,7 +164,6 @@ class KafkaSubscription:
         """Wait for messages, and take along all that lie there."""
         deadline = time.monotonic() + seconds_max
         messages: list[Message] = []
-        starts: dict[int, int] = {}
         try:
             while not messages:
                 self._place(listener)
@@ -175,22 +173,17 @@ class KafkaSubscription:
                     messages.append(first)
                 elif left <= WAIT_SECONDS or self._trouble is not None:
                     return {}
-            starts = self._readings.starts()
             messages += self._consumer.consume(MESSAGES_MAX, 0)
         except KafkaException as error:
             self._trouble = trouble_of(self._connection, error)
-        return self._sort(messages, starts)
+        return self._sort(messages)
 
-    def _sort(
-        self, messages: list[Message], starts: dict[int, int]
-    ) -> dict[ShardId, tuple[Record, ...]]:
+    def _sort(self, messages: list[Message]) -> dict[ShardId, tuple[Record, ...]]:
         """Return the records by partition, without those of partitions that went meanwhile.
 
-        A partition that went and came again between the first message and the others is begun
-        anew: which of its messages are of before, nobody can tell.
+        They can only have gone: partitions are placed before the first message, never after it.
         """
         found: dict[int, list[Record]] = {}
-        mixed: dict[int, Reading] = {}
         for message in messages:
             error, partition = message.error(), message.partition()
             if error is not None:
@@ -199,14 +192,9 @@ class KafkaSubscription:
             reading = self._readings.get(partition)
             if partition is None or reading is None:
                 continue
-            if reading.start != starts.get(partition):
-                mixed[partition] = reading
-                continue
             record = record_from_message(message)
             reading.next, reading.moved = record.position + 1, True
             found.setdefault(partition, []).append(record)
-        for partition, reading in mixed.items():
-            self._restart(partition, reading.next, moved=reading.moved)
         if found:
             self._complaints.answered()
         return {shard_of(self._topic, number): tuple(records) for number, records in found.items()}

@@ -45,6 +45,21 @@ class Names:
         return f"{self.prefix}-events"
 
     @property
+    def broker_cluster(self) -> str:
+        """The cluster of brokers."""
+        return f"{self.prefix}-brokers"
+
+    @property
+    def worker(self) -> str:
+        """The long-running workers' service, repository and consumer group."""
+        return f"{self.prefix}-worker"
+
+    @property
+    def worker_cluster(self) -> str:
+        """The ECS cluster that the workers are in."""
+        return f"{self.prefix}-workers"
+
+    @property
     def lake_bucket(self) -> str:
         """The lake; bucket names are shared by all of AWS, hence account and region in it."""
         return f"{self.prefix}-lake-{self.account}-{self.region}"
@@ -111,3 +126,13 @@ class Names:
     def log_group(self, function: str) -> str:
         """Return the log group of a function, named as Lambda names it."""
         return f"/aws/lambda/{function}"
+
+    def task_log_group(self, service: str) -> str:
+        """Return the log group of an ECS service's tasks."""
+        return f"/aws/ecs/{service}"
+
+    def broker_log_group(self, cluster: str) -> str:
+        """Return the log group of a cluster's brokers: under what CloudWatch Logs delivers to by
+        itself (CloudWatch Logs user guide, "Enable logging from AWS services").
+        """
+        return f"/aws/vendedlogs/msk/{cluster}"

@@ -15,16 +15,22 @@ ATTACHING: Final = (
 )
 
 
-def through_endpoint(statements: Sequence[Statement], *, account: str) -> str:
+def through_endpoint(
+    statements: Sequence[Statement], *, account: str, signed_by_aws: Sequence[Statement] = ()
+) -> str:
     """Return an endpoint's policy: what `statements` allow, to this account's principals alone.
 
-    VPC guide, "Control access to VPC endpoints using endpoint policies".
+    `signed_by_aws` is let through for anybody: a service of AWS signs it, not this account. VPC
+    guide, "Control access to VPC endpoints using endpoint policies".
     """
     own = {"StringEquals": {"aws:PrincipalAccount": account}}
     return document(
         [
-            {**each, "Principal": "*", "Condition": {**each.get("Condition", {}), **own}}
-            for each in statements
+            *(
+                {**each, "Principal": "*", "Condition": {**each.get("Condition", {}), **own}}
+                for each in statements
+            ),
+            *({**each, "Principal": "*"} for each in signed_by_aws),
         ]
     )
 

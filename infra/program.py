@@ -1,16 +1,19 @@
 """One stack: settings, composition, exports."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import pulumi
 import pulumi_aws as aws
 
 from infra import preflight
+from infra.deployments.kafka import KafkaDeployment
 from infra.deployments.kinesis import KinesisDeployment
 from infra.function_package import function_archive
 from infra.naming import Names
-from infra.settings import load
+from infra.settings import Settings, load
 from infra.tags import tag_everything
 from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
@@ -18,6 +21,15 @@ from pipeline.errors import UserError
 
 README: Final = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 """What Pulumi Cloud shows of a stack, its outputs filled in (Pulumi docs, "Stack READMEs")."""
+
+
+class Deployment(Protocol):
+    """What a composition is once it is made."""
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What a client of the stack needs to know."""
+        ...
 
 
 def make_stack() -> None:
@@ -31,14 +43,23 @@ def make_stack() -> None:
     try:
         check_contracts(CONTRACTS)
         names = Names(project=project, stack=stack, account=account, region=region)
-        archive = settings.package_file or function_archive(settings.package, settings.architecture)
+        compose = _composition(settings, names)
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     tag_everything({"project": project, "stack": stack, "managed-by": "pulumi"})
-    deployment = KinesisDeployment(settings, names, archive)
-    for name, value in deployment.outputs.items():
+    for name, value in compose().outputs.items():
         pulumi.export(name, value)
     pulumi.export("readme", README.read_text(encoding="utf-8"))
+
+
+def _composition(settings: Settings, names: Names) -> Callable[[], Deployment]:
+    """Return what makes the stack on its stream. Raises UserError for what cannot be packaged."""
+    if settings.stream == "kafka":
+        return partial(KafkaDeployment, settings, names)
+    if settings.stream == "pulsar":
+        raise UserError("stream: no composition on pulsar is here; set kinesis or kafka")
+    archive = settings.package_file or function_archive(settings.package, settings.architecture)
+    return partial(KinesisDeployment, settings, names, archive)
 
 
 def _caller() -> tuple[str, str]:

@@ -10,16 +10,21 @@ from pydantic import ConfigDict, ValidationError, model_validator
 
 from infra import setting_faults
 from infra.alarm_rule import Objectives
+from infra.settings_kafka import KafkaSettings
 from infra.settings_keeping import KeepingSettings
 from infra.settings_network import NetworkSettings
 from infra.settings_processing import ProcessingSettings
 from infra.settings_stream import StreamSettings
 from infra.settings_watching import WatchingSettings
+from infra.settings_worker import WorkerSettings
 
 SECONDS_PER_HOUR: Final = 3600
 HOURS_PER_DAY: Final = 24
 COMMIT_DAYS: Final = 40
 """How long the ledger keeps a commit (`pipeline.ledger.items`, `COMMIT_KEEP_MS`)."""
+
+KAFKA_ZONES: Final = 3
+"""Of provisioned brokers: one copy of each record in each (`infra.stream_kafka`, `REPLICAS`)."""
 
 OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 """The settings that the alarms are made from."""
@@ -29,7 +34,13 @@ SECRET_SETTINGS: Final = ("alarm_email", "page_email", "budget_email")
 
 
 class Settings(
-    WatchingSettings, KeepingSettings, NetworkSettings, ProcessingSettings, StreamSettings
+    WatchingSettings,
+    KeepingSettings,
+    NetworkSettings,
+    WorkerSettings,
+    ProcessingSettings,
+    KafkaSettings,
+    StreamSettings,
 ):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
 
@@ -78,6 +89,29 @@ class Settings(
             )
         if self.package_file is not None and not self.package_file.is_file():
             raise ValueError(f"package_file: there is no file {self.package_file}")
+        return self
+
+    @model_validator(mode="after")
+    def _broker_is_there(self) -> Self:
+        """Refuse a broker that nobody could reach, and copies in more zones than there are."""
+        if self.stream != "kafka":
+            return self
+        given = self.kafka_cluster == "given"
+        if given != (self.service_url is not None):
+            raise ValueError(
+                "service_url: a given cluster is reached by it, and no other one; set it together "
+                "with kafka_cluster given"
+            )
+        if given and self.kafka_security == "iam" and self.kafka_cluster_arn is None:
+            raise ValueError(
+                "kafka_cluster_arn: workers are allowed into a given cluster by it; set it, or "
+                "another kafka_security"
+            )
+        if self.kafka_cluster == "provisioned" and self.zones != KAFKA_ZONES:
+            raise ValueError(
+                f"zones: {self.zones} cannot hold the {KAFKA_ZONES} copies of each record; set "
+                f"zones to {KAFKA_ZONES}"
+            )
         return self
 
     @property

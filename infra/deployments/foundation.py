@@ -1,6 +1,6 @@
 """What every composition stands on, whatever its stream: key, lake, ledger, catalog, network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -75,34 +75,39 @@ class Foundation:
         self,
         interfaces: Mapping[str, pulumi.Input[list[Statement]]],
         *,
-        through_s3: list[Statement] | None = None,
+        signed_by_aws: Sequence[Statement] = (),
     ) -> Network:
         """Make a private network from which lake, ledger and `interfaces` are reached.
 
-        `interfaces` say by service what may be done there; `through_s3` what else of S3.
+        `interfaces` say by service what may be done there; `signed_by_aws` what else may be read of
+        S3, for which a service of AWS signs.
         """
-        names, more = self._names, through_s3 or []
-
-        def policy(statements: pulumi.Input[list[Statement]]) -> pulumi.Output[str]:
-            return pulumi.Output.from_input(statements).apply(
-                lambda allowed: through_endpoint(allowed, account=names.account)
-            )
-
+        names, settings = self._names, self._settings
+        account = names.account
         return Network(
             "network",
             NetworkArgs(
                 prefix=names.prefix,
-                account=names.account,
+                account=account,
                 region=names.region,
-                cidr=self._settings.network_cidr,
-                zones=zones(self._settings.zones),
+                cidr=settings.network_cidr,
+                zones=zones(settings.zones),
                 gateways={
-                    "s3": policy(
-                        self.lake.bucket_arn.apply(lambda arn: [*policies.use_lake(arn), *more])
+                    "s3": self.lake.bucket_arn.apply(
+                        lambda arn: through_endpoint(
+                            policies.use_lake(arn), account=account, signed_by_aws=signed_by_aws
+                        )
                     ),
-                    "dynamodb": policy(self.ledger.table_arn.apply(policies.use_ledger)),
+                    "dynamodb": self.ledger.table_arn.apply(
+                        lambda arn: through_endpoint(policies.use_ledger(arn), account=account)
+                    ),
                 },
-                interfaces={service: policy(allowed) for service, allowed in interfaces.items()},
+                interfaces={
+                    service: pulumi.Output.from_input(allowed).apply(
+                        lambda known: through_endpoint(known, account=account)
+                    )
+                    for service, allowed in interfaces.items()
+                },
             ),
         )
 

@@ -3,10 +3,13 @@
 from typing import Final
 
 from infra.local.provider import (
+    application_auto_scaling,
     budgets,
     cloudwatch,
     dynamodb,
     ec2,
+    ecr,
+    ecs,
     events,
     functions,
     glue,
@@ -14,6 +17,7 @@ from infra.local.provider import (
     kinesis,
     kms,
     logs,
+    msk,
     s3,
     security_groups,
     sns,
@@ -21,10 +25,13 @@ from infra.local.provider import (
 from infra.local.provider.resource_type import Call, Invoke, ResourceType
 
 _SERVICES: Final = (
+    application_auto_scaling,
     budgets,
     cloudwatch,
     dynamodb,
     ec2,
+    ecr,
+    ecs,
     events,
     functions,
     glue,
@@ -32,6 +39,7 @@ _SERVICES: Final = (
     kinesis,
     kms,
     logs,
+    msk,
     s3,
     security_groups,
     sns,

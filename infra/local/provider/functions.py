@@ -37,7 +37,7 @@ _CONFIGURATION_PROPERTIES: Final = (
     *("role", "handler", "runtime", "description", "timeout", "memorySize", "environment"),
     *("kmsKeyArn", "vpcConfig", "loggingConfig"),
 )
-_NO_NETWORK: Final = {"SubnetIds": [], "SecurityGroupIds": []}
+_NO_NETWORK: Final[dict[str, list[str]]] = {"SubnetIds": [], "SecurityGroupIds": []}
 _ARCHITECTURE: Final = ("architectures",)
 
 FUNCTION: Final = ResourceType(

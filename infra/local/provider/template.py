@@ -6,6 +6,8 @@ output, `$id` the physical id, and `$read.x` (or whatever a call's `into` says) 
 reference does not find is left out, and so is a structure of which nothing is left.
 """
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +80,21 @@ class Content:
     of: str
 
 
-Operator = Each | Pairs | Keys | Choice | Given | Content
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """The value of a JSON text."""
+
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """A text in base64."""
+
+    of: str
+
+
+Operator = Each | Pairs | Keys | Choice | Given | Content | Parsed | Encoded
 
 
 def render(template: Template, scope: Scope) -> Any:
@@ -136,4 +152,8 @@ def _apply(operator: Operator, value: Any, scope: Scope) -> Any:
             result = render(operator.then, scope)
         case Content():
             result = Path(value["path"]).read_bytes()
+        case Parsed():
+            result = json.loads(value)
+        case Encoded():
+            result = base64.b64encode(value.encode()).decode()
     return result

@@ -14,8 +14,8 @@ from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.resource_type import Call, ResourceType
 
 SERVICES = (
-    *("budgets", "cloudwatch", "dynamodb", "ec2", "glue", "iam", "kinesis", "kms", "lambda_"),
-    *("s3", "sns", "vpc"),
+    *("appautoscaling", "budgets", "cloudwatch", "dynamodb", "ec2", "ecr", "ecs", "glue", "iam"),
+    *("kinesis", "kms", "lambda_", "msk", "s3", "sns", "vpc"),
 )
 
 every_type = pytest.mark.parametrize("resource_type", TYPES.values(), ids=lambda t: t.token)

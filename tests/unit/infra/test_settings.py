@@ -56,6 +56,12 @@ def test_a_setting_like_no_other_lists_those_there_are() -> None:
         ("network_cidr", "8.8.0.0/16", "a private network of /16 to /20 is wanted"),
         ("network_cidr", "10.0.0.0/24", "a private network of /16 to /20 is wanted"),
         ("network_cidr", "10.42.1.0/16", "has host bits set"),
+        ("stream", "nats", "'kinesis', 'pulsar' or 'kafka'"),
+        ("partition_count", "0", "greater than or equal to 1"),
+        ("kafka_version", "latest", "match pattern"),
+        ("kafka_instance_type", "m5.large", "match pattern"),
+        ("kafka_cluster_arn", "arn:aws:kafka:*", "match pattern"),
+        ("worker_image", "nginx:latest", "match pattern"),
         ("zones", "1", "greater than or equal to 2"),
         ("package", "docker", "'aws', 'host' or 'local'"),
         ("log_days", "31", "CloudWatch Logs takes 1, 3, 5"),
@@ -77,6 +83,28 @@ def test_an_on_demand_stream_takes_no_shard_count() -> None:
     with pytest.raises(pulumi.RunError, match="shard_count: an on-demand stream chooses"):
         parse({"stream_mode": "on_demand", "shard_count": "1"})
     assert parse({"stream_mode": "on_demand"}).stream_mode == "on_demand"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"worker_cpu_units": "300"}, "^worker_cpu_units: Fargate has 256, 512, .*, not 300"),
+        ({"worker_memory_mb": "9000"}, "^worker_memory_mb: with 1024 CPU units Fargate has 2048"),
+        ({"workers_min": "5"}, "^workers_min: 5 is more than workers_max"),
+        ({"stream": "kafka", "zones": "2"}, "^zones: 2 cannot hold the 3 copies"),
+        ({"stream": "kafka", "kafka_cluster": "given"}, "^service_url: a given cluster"),
+        ({"stream": "kafka", "service_url": "a:9092"}, "^service_url: a given cluster"),
+        (
+            {"stream": "kafka", "kafka_cluster": "given", "service_url": "a:9098"},
+            "^kafka_cluster_arn: workers are allowed into a given cluster by it",
+        ),
+    ],
+)
+def test_workers_and_brokers_that_cannot_be_are_refused(
+    values: dict[str, str], message: str
+) -> None:
+    with pytest.raises(pulumi.RunError, match=message):
+        parse(values)
 
 
 def test_retention_beyond_what_the_ledger_keeps_is_refused() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from infra.settings import Settings
+from infra.settings_kafka import KafkaSettings
+from infra.settings_worker import WorkerSettings
 from pipeline import names
 
 FUNCTIONS = ("processing", "sweeper", "probe", "auditor")
@@ -139,6 +141,12 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
         {f"alarms-{rule}.alarmDescription" for rule in (*SINGLE_ALARMS, *COMPOSITES)},
     ),
 }
+OF_TOPICS = {
+    *("stream", "partition_count", "service_url"),
+    *KafkaSettings.model_fields,
+    *WorkerSettings.model_fields,
+}
+"""What `test_settings_move_kafka.py` moves."""
 MOVES_A_NETWORK: Mapping[str, tuple[str, set[str]]] = {
     "network_cidr": (
         "10.0.0.0/20",
@@ -163,7 +171,7 @@ MOVES_A_NETWORK: Mapping[str, tuple[str, set[str]]] = {
     ),
 }
 """What moves only where there is a network."""
-BUILT_ELSEWHERE = {"network", *MOVES_A_NETWORK} | {
+BUILT_ELSEWHERE = {"network", *MOVES_A_NETWORK, *OF_TOPICS} | {
     "package",
     "package_file",
     "quiet_minutes",

@@ -13,11 +13,11 @@ WIDE: Final = {
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface"),
         *("ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"),
     },
-    "*": {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"},
+    "*": {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ecr:GetAuthorizationToken"},
 }
 """By the end of a resource that is no thing of the stack: the actions that have no narrower one.
 
-Service Authorization Reference, "Actions defined by Amazon EC2".
+Service Authorization Reference, "Actions defined by Amazon EC2", and of Amazon ECR.
 """
 ITSELF: Final = "Key"
 """AWS KMS guide, "Key policies": there `*` is the key that the policy is of, and no other."""
@@ -54,7 +54,8 @@ def resources(stack: Stack) -> Iterator[str]:
             prefix = arn.removesuffix("/*")
             of_lake = arn.startswith(buckets) and prefix != arn and "*" not in prefix
             is_itself = kind_of(resource) == ITSELF and arn == "*"
-            if is_itself or _no_narrower(arn, statement["Action"]):
+            of_kafka = arn.startswith("arn:aws:kafka:") and "*" not in arn
+            if is_itself or of_kafka or _no_narrower(arn, statement["Action"]):
                 continue
             if not (arn in own | groups or (of_lake and f"{prefix}/" not in buckets)):
                 yield f"{resource.name}: allows {arn}, which is more than a thing of the stack"
@@ -80,20 +81,31 @@ def principals(stack: Stack) -> Iterator[str]:
 
 def roles(stack: Stack) -> Iterator[str]:
     by_arn = {role.outputs["arn"]: role for role in stack.of("Role")}
-    used = [function.inputs["role"] for function in stack.of("Function")]
-    for function in stack.of("Function"):
-        if function.inputs["role"] not in by_arn or used.count(function.inputs["role"]) > 1:
-            yield f"{function.name}: has no role of its own"
+    used = list(_used_roles(stack))
+    arns = [arn for _, arn, _ in used]
+    for user, arn, _ in used:
+        if arn not in by_arn or arns.count(arn) > 1:
+            yield f"{user}: has no role of its own"
     for arn, role in by_arn.items():
-        if arn not in used:
-            yield f"{role.name}: is no function's"
+        users = [service for _, used_arn, service in used if used_arn == arn]
+        if not users:
+            yield f"{role.name}: is no function's and no worker's"
         if [s["Principal"] for s in statements(role, "assumeRolePolicy")] != [
-            {"Service": "lambda.amazonaws.com"}
+            {"Service": f"{service}.amazonaws.com"} for service in users
         ]:
-            yield f"{role.name}: can be assumed by more than Lambda"
+            yield f"{role.name}: can be assumed by more than what runs with it"
         own = [p for p in stack.of("RolePolicy") if p.inputs["role"] == role.outputs["name"]]
         if len(own) != 1 or "managedPolicyArns" in role.inputs:
             yield f"{role.name}: its rights are not in one policy"
+
+
+def _used_roles(stack: Stack) -> Iterator[tuple[str, Any, str]]:
+    """Who runs with a role, the role's ARN, and the service that assumes it."""
+    for function in stack.of("Function"):
+        yield function.name, function.inputs["role"], "lambda"
+    for task in stack.of("TaskDefinition"):
+        for kind in ("taskRoleArn", "executionRoleArn"):
+            yield f"{task.name}'s {kind}", task.inputs.get(kind), "ecs-tasks"
 
 
 def destinations(stack: Stack) -> Iterator[str]:

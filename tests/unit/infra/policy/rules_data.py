@@ -7,13 +7,16 @@ from tests.unit.infra.policy.stack import Break, Rule, Stack, at, kind_of, state
 
 ENCRYPTED_BY: Final = {
     "LogGroup": "kmsKeyId",
+    "MskCluster": "encryptionInfo.encryptionAtRestKmsKeyArn",
     "Stream": "kmsKeyId",
     "Table": "serverSideEncryption.kmsKeyArn",
     "Topic": "kmsMasterKeyId",
 }
 """Where each kind that holds data itself names the key; a bucket has a resource of its own."""
 
-DATA: Final = ("Bucket", "Key", "Stream", "Table")
+DATA: Final = (
+    *("Bucket", "Key", "MskCluster", "MskServerlessCluster", "MskTopic", "Stream", "Table"),
+)
 """What is lost for good when it is destroyed; without the key all the others are as well."""
 
 TAGS: Final = {"project": "sluice", "managed-by": "pulumi"}
@@ -22,17 +25,19 @@ UNTAGGABLE: Final = frozenset(
     {
         *("Alias", "BucketLifecycleConfiguration", "BucketOwnershipControls", "BucketPolicy"),
         *("BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration"),
-        *("BucketVersioning", "CatalogTable", "Dashboard", "EventTarget", "Permission"),
+        *("BucketVersioning", "CatalogTable", "Dashboard", "EventTarget", "LifecyclePolicy"),
+        *("MskConfiguration", "MskTopic", "Permission", "Policy"),
         *("RolePolicy", "RouteTableAssociation", "TopicPolicy", "TopicSubscription"),
     }
 )
 TAGGABLE: Final = frozenset(
     {
-        *("Bucket", "BucketObjectv2", "Budget", "CatalogDatabase", "CompositeAlarm"),
-        *("EventRule", "EventSourceMapping", "Function", "Key", "LogGroup", "MetricAlarm"),
-        *("DefaultSecurityGroup", "Role", "RouteTable", "SecurityGroup"),
-        *("SecurityGroupEgressRule", "SecurityGroupIngressRule", "Stream", "Subnet", "Table"),
-        *("Topic", "Vpc", "VpcEndpoint"),
+        *("Bucket", "BucketObjectv2", "Budget", "CatalogDatabase", "Cluster", "CompositeAlarm"),
+        *("DefaultSecurityGroup", "EventRule", "EventSourceMapping", "Function", "Key"),
+        *("LogGroup", "MetricAlarm", "MskCluster", "MskServerlessCluster", "Repository", "Role"),
+        *("RouteTable", "SecurityGroup", "SecurityGroupEgressRule", "SecurityGroupIngressRule"),
+        *("Service", "Stream", "Subnet", "Table", "Target", "TaskDefinition", "Topic", "Vpc"),
+        "VpcEndpoint",
     }
 )
 

@@ -72,8 +72,9 @@ class Rule:
 
 
 def kind_of(resource: Resource) -> str:
-    """The last part of a resource's type."""
-    return resource.type.rsplit(":", 1)[-1]
+    """The last part of a resource's type; what ECS and SNS have as well is told apart."""
+    prefix = "Msk" if resource.type.startswith("aws:msk/") else ""
+    return prefix + resource.type.rsplit(":", 1)[-1]
 
 
 def statements(resource: Resource, document: str = "policy") -> list[dict[str, Any]]:

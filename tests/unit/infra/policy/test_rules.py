@@ -7,7 +7,13 @@ import pulumi
 import pytest
 
 from pipeline.errors import UserError
-from tests.unit.infra.policy import rules_access, rules_data, rules_network, rules_watch
+from tests.unit.infra.policy import (
+    rules_access,
+    rules_data,
+    rules_network,
+    rules_watch,
+    rules_worker,
+)
 from tests.unit.infra.policy.stack import Break, Rule, Stack
 
 RULES: Final = (
@@ -15,6 +21,7 @@ RULES: Final = (
     *rules_access.RULES,
     *rules_watch.RULES,
     *rules_network.RULES,
+    *rules_worker.RULES,
 )
 STACKS: Final[dict[str, dict[str, str]]] = {
     "dev": {},
@@ -27,6 +34,9 @@ STACKS: Final[dict[str, dict[str, str]]] = {
         "quiet_minutes": "30",
     },
     rules_network.PRIVATE: {"network": "private"},
+    rules_network.ON_KAFKA: {"stream": "kafka"},
+    "dev on Kafka without servers": {"stream": "kafka", "kafka_cluster": "serverless"},
+    "staging on Kafka": {"stream": "kafka"},
 }
 """The committed stack files; the last adds the settings that make resources and are given there
 as comments."""

@@ -1,0 +1,96 @@
+"""The composition on Kafka: a cluster of the stack's own or a given one, and workers on a topic."""
+
+from typing import Any
+
+import pulumi
+
+from infra.deployments.foundation import Foundation
+from infra.deployments.workers import Stream, Workers
+from infra.naming import Names
+from infra.policies_kafka import read_topic
+from infra.settings import Settings
+from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
+
+
+class KafkaDeployment:
+    """Cluster, lake, ledger, workers and catalog of one stack."""
+
+    def __init__(self, settings: Settings, names: Names) -> None:
+        """Make all of it."""
+        self._settings, self._names = settings, names
+        self._base = Foundation(settings, names)
+        self._workers = Workers(settings, names, self._base)
+        servers, cluster_arn = self._broker()
+        self._connection = pulumi.Output.from_input(servers).apply(self._connected)
+        self._service = self._workers.run(
+            Stream(
+                connection=self._connection,
+                name=names.stream,
+                rights=cluster_arn.apply(
+                    lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
+                )
+                if cluster_arn
+                else [],
+            )
+        )
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What a client of the stack needs to know."""
+        return {
+            **self._base.outputs,
+            "stream_name": self._names.stream,
+            "connection": self._connection,
+            "worker_cluster": self._service.cluster_name,
+            "worker_service": self._service.service_name,
+            "settings": {
+                "window_seconds": self._settings.window_seconds,
+                "retention_hours": self._settings.retention_hours,
+                "run_seconds_max": self._settings.run_seconds_max,
+                "partition_count": self._settings.partition_count,
+            },
+        }
+
+    def _broker(self) -> tuple[pulumi.Input[str], pulumi.Output[str] | None]:
+        """Return the bootstrap servers, and the cluster's ARN where it asks IAM."""
+        settings, names = self._settings, self._names
+        if settings.kafka_cluster == "given":
+            arn = settings.kafka_cluster_arn if settings.kafka_security == "iam" else None
+            return settings.service_url or "", pulumi.Output.from_input(arn) if arn else None
+        stream = KafkaStream(
+            "stream",
+            KafkaStreamArgs(
+                cluster=names.broker_cluster,
+                kind=settings.kafka_cluster,
+                brokers=BrokerArgs(
+                    version=settings.kafka_version,
+                    instance_type=settings.kafka_instance_type,
+                    per_zone=settings.kafka_brokers_per_zone,
+                    volume_gb=settings.kafka_volume_gb,
+                    log_group=names.broker_log_group(names.broker_cluster),
+                    log_days=settings.log_days,
+                ),
+                topic=TopicArgs(
+                    topic=names.stream,
+                    partition_count=settings.partition_count,
+                    retention_hours=settings.retention_hours,
+                ),
+                network=self._workers.network,
+                key_arn=self._base.key_arn,
+                retain=settings.retain_data,
+            ),
+        )
+        return stream.bootstrap_servers, stream.cluster_arn
+
+    def _connected(self, servers: str) -> dict[str, Any]:
+        """Return how workers, producers and tests reach the topic."""
+        given = self._settings.kafka_cluster == "given"
+        security = self._settings.kafka_security if given else "iam"
+        return {
+            "kind": "kafka",
+            "bootstrap_servers": servers,
+            "topic": self._names.stream,
+            "group": self._names.worker,
+            "security": security,
+            **({"region": self._names.region} if security == "iam" else {}),
+        }

@@ -1,0 +1,32 @@
+"""IAM statements of Kafka's clients on Amazon MSK.
+
+Amazon MSK developer guide, "Semantics of IAM authorization policy actions and resources": a topic's
+and a group's ARN are the cluster's, with another word in it and the name after it.
+"""
+
+from infra.policies import Statement, allow
+
+
+def topic_arn(cluster_arn: str, topic: str) -> str:
+    """Return the ARN of a topic of a cluster."""
+    return f"{cluster_arn.replace(':cluster/', ':topic/')}/{topic}"
+
+
+def group_arn(cluster_arn: str, group: str) -> str:
+    """Return the ARN of a consumer group of a cluster."""
+    return f"{cluster_arn.replace(':cluster/', ':group/')}/{group}"
+
+
+def read_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
+    """Read one topic as a member of one group, and nothing else of the cluster."""
+    return [
+        allow(["kafka-cluster:Connect"], [cluster_arn]),
+        allow(
+            ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
+            [topic_arn(cluster_arn, topic)],
+        ),
+        allow(
+            ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
+            [group_arn(cluster_arn, group)],
+        ),
+    ]

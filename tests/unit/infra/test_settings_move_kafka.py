@@ -1,0 +1,144 @@
+"""Each setting of a topic and its workers moves exactly the properties that it names."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from infra.settings_kafka import KafkaSettings
+from infra.settings_worker import WorkerSettings
+
+ON_KAFKA = {"stream": "kafka", "package": "local"}
+GIVEN = {
+    **ON_KAFKA,
+    "kafka_cluster": "given",
+    "service_url": "b-1.example.com:9098",
+    "kafka_security": "tls",
+}
+ARN = "arn:aws:kafka:eu-central-1:123456789012:cluster/theirs/0123-4567"
+IMAGE = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/theirs:1"
+PULLING = ("network-ecr.api.policy", "network-ecr.dkr.policy", "worker-execution-policy.policy")
+
+Moved = tuple[Mapping[str, str], str, set[str]]
+
+MOVES: Mapping[str, Moved] = {
+    "partition_count": (
+        ON_KAFKA,
+        "12",
+        {"stream-topic.partitionCount", "stream-configuration.serverProperties"},
+    ),
+    "retention_hours": (
+        ON_KAFKA,
+        "72",
+        {
+            "stream-topic.configs.retention.ms",
+            "stream-configuration.serverProperties",
+            "worker-definition.environment.SLUICE_RETENTION_SECONDS",
+        },
+    ),
+    "service_url": (
+        GIVEN,
+        "b-2.example.com:9098",
+        {"worker-definition.environment.SLUICE_CONNECTION"},
+    ),
+    "kafka_version": (
+        ON_KAFKA,
+        "4.0.x.kraft",
+        {"stream.kafkaVersion", "stream-configuration.kafkaVersions.0"},
+    ),
+    "kafka_instance_type": (
+        ON_KAFKA,
+        "kafka.m7g.xlarge",
+        {"stream.brokerNodeGroupInfo.instanceType"},
+    ),
+    "kafka_brokers_per_zone": (ON_KAFKA, "2", {"stream.numberOfBrokerNodes"}),
+    "kafka_volume_gb": (
+        ON_KAFKA,
+        "500",
+        {"stream.brokerNodeGroupInfo.storageInfo.ebsStorageInfo.volumeSize"},
+    ),
+    "kafka_security": (
+        GIVEN,
+        "plaintext",
+        {"worker-definition.environment.SLUICE_CONNECTION"},
+    ),
+    "kafka_cluster_arn": (
+        {**GIVEN, "kafka_security": "iam", "kafka_cluster_arn": f"{ARN}-1"},
+        ARN,
+        {"worker-task-policy.policy"},
+    ),
+    "worker_cpu_units": (ON_KAFKA, "512", {"worker-definition.cpu"}),
+    "worker_memory_mb": (ON_KAFKA, "4096", {"worker-definition.memory"}),
+    "workers_min": (ON_KAFKA, "2", {"worker-service.desiredCount", "worker-scaling.minCapacity"}),
+    "workers_max": (ON_KAFKA, "9", {"worker-scaling.maxCapacity"}),
+    "worker_lag_max": (
+        ON_KAFKA,
+        "77",
+        {
+            "worker-scaling-by-lag.targetTrackingScalingPolicyConfiguration.targetValue",
+        },
+    ),
+    "worker_grace_seconds": (
+        ON_KAFKA,
+        "60",
+        {
+            "worker-definition.stopTimeout",
+            "worker-definition.environment.SLUICE_WORKER_GRACE_SECONDS",
+        },
+    ),
+    "worker_image": (ON_KAFKA, IMAGE, {"worker-definition.image", *PULLING}),
+}
+
+
+def _moved(register: Callable[..., Any], base: Mapping[str, str], **more: str) -> set[str]:
+    before, after = _flat(register(base)), _flat(register({**base, **more}))
+    return {key for key in {*before, *after} if before.get(key) != after.get(key)}
+
+
+def _flat(registered: Any) -> dict[str, Any]:
+    """Every input; what is JSON of the worker's container and of the topic told by its parts."""
+    leaves = dict(registered.leaves())
+    (container,) = json.loads(leaves.pop("worker-definition.containerDefinitions"))
+    told = {pair["name"]: pair["value"] for pair in container.pop("environment")}
+    leaves |= {f"worker-definition.environment.{k}": v for k, v in told.items()}
+    leaves |= {f"worker-definition.{k}": json.dumps(v) for k, v in container.items()}
+    configs = json.loads(leaves.pop("stream-topic.configs", "{}"))
+    return leaves | {f"stream-topic.configs.{k}": v for k, v in configs.items()}
+
+
+def test_every_setting_of_topics_and_workers_is_in_the_table() -> None:
+    settings = {"partition_count", "service_url", *KafkaSettings.model_fields}
+    assert {*MOVES, "kafka_cluster"} == settings | {
+        "retention_hours",
+        *WorkerSettings.model_fields,
+    }
+
+
+@pytest.mark.parametrize("setting", MOVES)
+def test_a_setting_moves_the_properties_it_names_and_no_other(
+    setting: str, register: Callable[..., Any]
+) -> None:
+    base, value, expected = MOVES[setting]
+    assert _moved(register, base, **{setting: value}) == expected
+
+
+def test_a_cluster_without_servers_has_no_brokers_to_size_and_all_else_is_the_same(
+    register: Callable[..., Any],
+) -> None:
+    moved = _moved(register, ON_KAFKA, kafka_cluster="serverless")
+    ours = {key.partition(".")[0] for key in moved}
+    assert ours == {"stream", "stream-configuration", "stream-log-group", "stream-topic"}
+
+
+def test_a_given_cluster_is_made_and_allowed_into_by_nobody(register: Callable[..., Any]) -> None:
+    registered = register(GIVEN)
+    assert not [name for name in registered.resources if name.startswith("stream")]
+    assert "kafka-cluster" not in registered.inputs("worker-task-policy")["policy"]
+    assert registered.outputs["connection"] == {
+        "kind": "kafka",
+        "bootstrap_servers": "b-1.example.com:9098",
+        "topic": "sluice-dev-events",
+        "group": "sluice-dev-worker",
+        "security": "tls",
+    }

@@ -1,0 +1,152 @@
+"""The worker's image holds what the worker needs, is named by it, and comes where it is pulled."""
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pulumi
+import pytest
+from packaging.requirements import Requirement
+from uv import find_uv_bin
+
+from infra import worker_image
+from infra.worker_service import COMMAND, USER
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCKERFILE = (ROOT / worker_image.DOCKERFILE).read_text(encoding="utf-8")
+URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/worker:arm64-0123"
+TOKEN = base64.b64encode(b"AWS:secret").decode()
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The libraries that the Dockerfile's own export names, from this environment, and no other."""
+    folder = tmp_path_factory.mktemp("libraries")
+    requirements = folder / "requirements.txt"
+    (line,) = re.findall(r"^RUN (uv export .*)$", DOCKERFILE, re.MULTILINE)
+    words = [find_uv_bin(), *line.split()[1:-1], str(requirements)]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    text = requirements.read_text(encoding="utf-8").replace("\\\n", "")
+    for line in text.splitlines():
+        wanted = (
+            Requirement(line.partition("--hash")[0].partition("#")[0])
+            if line[:1].isalnum()
+            else None
+        )
+        if wanted is None or (wanted.marker and not wanted.marker.evaluate()):
+            continue
+        held = distribution(wanted.name)
+        assert wanted.specifier.contains(held.version)
+        for file in held.files or ():
+            target = folder / file
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(Path(str(held.locate_file(file))))
+    return folder
+
+
+def test_the_locked_libraries_are_all_that_the_worker_imports(
+    libraries: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline")
+    code = (
+        "import pipeline.consumer.__main__, pipeline.sources.kafka_subscription, "
+        "pipeline.sources.pulsar_subscription, aws_msk_iam_sasl_signer; print('there')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{libraries}", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == "there\n", done.stderr
+
+
+def test_nothing_of_the_command_line_or_the_program_is_in_it(libraries: Path) -> None:
+    there = {path.name for path in libraries.iterdir()}
+    assert "confluent_kafka" in there
+    assert not {"pulumi", "pulumi_aws", "ministack", "locust", "pytest", "duckdb"} & there
+    assert set(re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)) == {
+        "pyproject.toml uv.lock ./",
+        "pipeline /app/pipeline",
+    }
+
+
+def test_the_image_runs_what_the_task_runs_as_the_same_nobody() -> None:
+    assert f"USER {USER}\n" in DOCKERFILE
+    assert "CMD [{}]".format(", ".join(f'"{word}"' for word in COMMAND)) in DOCKERFILE
+
+
+def test_uv_is_the_locked_one() -> None:
+    (pinned,) = re.findall(r"^ARG UV=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert f'name = "uv"\nversion = "{pinned}"\n' in (ROOT / "uv.lock").read_text(encoding="utf-8")
+
+
+def test_a_tag_is_its_contents(tmp_path: Path) -> None:
+    for name in worker_image.INPUTS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    source = tmp_path / "pipeline" / "worker.py"
+    source.parent.mkdir()
+    source.write_text("a")
+    tags = [worker_image.image_tag("arm64", tmp_path), worker_image.image_tag("x86_64", tmp_path)]
+    (tmp_path / "README.md").write_text("changed")
+    assert worker_image.image_tag("arm64", tmp_path) == tags[0]
+    source.write_text("b")
+    tags.append(worker_image.image_tag("arm64", tmp_path))
+    assert len(set(tags)) == 3
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Put a docker on PATH that writes down what it is asked, and answers as told."""
+
+    def put(answers: str) -> Path:
+        asked = tmp_path / "asked"
+        script = tmp_path / "docker"
+        script.write_text(
+            f'#!/bin/sh\nexec 3>> {asked}\necho "$@" >&3\n'
+            f'if [ "$1" = login ]; then cat >&3; echo >&3; fi\n{answers}\n'
+        )
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        return asked
+
+    return put
+
+
+def test_an_image_is_built_for_its_processor_and_pushed(docker: Callable[[str], Path]) -> None:
+    asked = docker('[ "$1" != manifest ]')
+    assert worker_image.push(URI, TOKEN, "arm64") == URI
+    assert asked.read_text().splitlines() == [
+        f"login --username AWS --password-stdin {URI.partition('/')[0]}",
+        "secret",
+        f"manifest inspect {URI}",
+        f"buildx build --platform linux/arm64 --push --tag {URI} --file infra/worker/Dockerfile .",
+    ]
+
+
+def test_an_image_that_is_there_is_not_built_again(docker: Callable[[str], Path]) -> None:
+    asked = docker("exit 0")
+    worker_image.push(URI, TOKEN, "x86_64")
+    assert "build" not in asked.read_text()
+
+
+def test_what_docker_complains_of_is_told_with_what_to_do(docker: Callable[[str], Path]) -> None:
+    docker('echo "no space left" >&2; exit 1')
+    with pytest.raises(pulumi.RunError, match=r"login .* failed: no space left; mend"):
+        worker_image.push(URI, TOKEN, "arm64")
+
+
+def test_without_docker_there_is_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pulumi.RunError, match="pulumi config set worker_image"):
+        worker_image.push(URI, TOKEN, "arm64")

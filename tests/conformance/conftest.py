@@ -140,7 +140,7 @@ def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iter
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    stream = make_stream(request, made, name)
+    stream = make_stream(request, made, Front(aws.endpoint), name)
     place = Place(
         aws=aws,
         clients=made,
@@ -156,7 +156,9 @@ def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iter
     place.front.clear()
 
 
-def make_stream(request: pytest.FixtureRequest, made: dict[str, Any], name: str) -> StreamUnderTest:
+def make_stream(
+    request: pytest.FixtureRequest, made: dict[str, Any], front: Front, name: str
+) -> StreamUnderTest:
     """Return a new stream of the kind that is asked for; only then its broker is started."""
     match request.param:
         case "kafka":
@@ -164,4 +166,4 @@ def make_stream(request: pytest.FixtureRequest, made: dict[str, Any], name: str)
         case "pulsar":
             return PulsarUnderTest(broker=request.getfixturevalue("pulsar"), name=name)
         case _:
-            return KinesisUnderTest(client=made["kinesis"], name=name)
+            return KinesisUnderTest(client=made["kinesis"], front=front, name=name)

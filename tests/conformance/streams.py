@@ -1,10 +1,13 @@
 """The streams under test, each made for one test, and what a person may do to them meanwhile."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.brokers.pulsar import LocalPulsar
+from infra.local.front.control import Front
+from infra.local.front.faults import Fault
 from pipeline.sources.connections import (
     Connection,
     KafkaConnection,
@@ -26,6 +29,10 @@ class StreamUnderTest(Protocol):
         """Add partitions, as many again."""
         ...
 
+    def outage(self) -> None:
+        """Let it be gone for some seconds, as by a crash, and be there again."""
+        ...
+
     def rewind(self) -> None:
         """Let what the broker remembers of acknowledgements go back to the start.
 
@@ -35,6 +42,7 @@ class StreamUnderTest(Protocol):
 
 
 PARTITIONS = 4
+OUTAGE_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,7 @@ class KinesisUnderTest:
     """A stream of the embedded AWS."""
 
     client: Any
+    front: Front
     name: str
 
     def __post_init__(self) -> None:
@@ -68,6 +77,11 @@ class KinesisUnderTest:
         )
         self._until_active()
 
+    def outage(self) -> None:
+        self.front.inject([Fault(service="kinesis", kind="reset")])
+        threading.Event().wait(OUTAGE_SECONDS)
+        self.front.clear()
+
     def rewind(self) -> None:
         """Do nothing: only the ledger remembers."""
 
@@ -90,6 +104,10 @@ class KafkaUnderTest:
 
     def grow(self) -> None:
         self.broker.add_partitions(self.name, 2 * PARTITIONS)
+
+    def outage(self) -> None:
+        self.broker.kill()
+        self.broker.restart()
 
     def rewind(self) -> None:
         self.broker.rewind(self.name, self.name, dict.fromkeys(range(PARTITIONS), 0))
@@ -115,6 +133,10 @@ class PulsarUnderTest:
 
     def grow(self) -> None:
         self.broker.add_partitions(self.name, 2 * PARTITIONS)
+
+    def outage(self) -> None:
+        self.broker.kill()
+        self.broker.restart()
 
     def rewind(self) -> None:
         self.broker.rewind(self.name, self.name)

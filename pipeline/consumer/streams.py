@@ -34,7 +34,8 @@ def source_of(
         case PulsarConnection():
             from pipeline.sources.pulsar import PulsarSource
 
-            return PulsarSource(connection)
+            known = DynamoLedger(clients["dynamodb"], table).shards
+            return PulsarSource(connection, known=known)
 
 
 def subscription_of(

@@ -30,16 +30,17 @@ Client = TypeVar("Client", AdminClient, Consumer, Producer)
 log = logging.getLogger("sluice.kafka")
 
 _PREFIX: Final = re.compile(r"^(\[thrd:\S+\]: )?\S+/\S+: ")
-_SUFFIX: Final = re.compile(r" \(after \d+ms in state \w+.*\)$")
+_SUFFIX: Final = re.compile(r"(: probably due to broker version.*| \(after \d+ms in state .*)$")
+_ELSE: Final = "see that the broker runs and that bootstrap_servers names its listener"
 _HINTS: Final = (
     ("PLAINTEXT broker listener", "the broker speaks no TLS there: set security to plaintext"),
     ("SSL listener", "the broker may speak TLS there: set security to tls or iam"),
+    ("ApiVersionRequest failed", _ELSE),
     ("state APIVERSION_QUERY", "the broker may speak TLS there: set security to tls or iam"),
     ("certificate", "set ca_file to the authority that signed the broker's certificate"),
     ("SASL", "the broker refused who we are: let the role do kafka-cluster:Connect, see its clock"),
     ("resolve", "set bootstrap_servers to a name that this machine can look up"),
 )
-_ELSE: Final = "see that the broker runs and that bootstrap_servers names its listener"
 _TELLING: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
 
 

@@ -111,6 +111,12 @@ def test_a_token_that_cannot_be_renewed_leaves_the_old_one_for_a_moment() -> Non
             " APIVERSION_QUERY)",
             "set security to tls or iam",
         ),
+        (
+            "b:1/1: ApiVersionRequest failed: Local: Timed out: probably due to broker version"
+            " < 0.10 (see api.version.request configuration) (after 10000ms in state"
+            " APIVERSION_QUERY)",
+            "failed: Local: Timed out; see that the broker runs",
+        ),
         ("ssl://b:1/1: broker certificate could not be verified", "set ca_file"),
         ("sasl_ssl://b:1/1: SASL authentication error: denied", "kafka-cluster:Connect"),
         ("b:1/bootstrap: Failed to resolve 'b:1'", "can look up"),

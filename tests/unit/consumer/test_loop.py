@@ -1,4 +1,4 @@
-"""The loop: partitions come and go, stores and brokers fail, and everything is in the lake once."""
+"""The loop: stores and brokers fail, records kill, and everything is in the lake once."""
 
 from typing import Any
 
@@ -66,26 +66,6 @@ def count_reads(process: Any) -> list[Any]:
     return reads
 
 
-@pytest.mark.parametrize("skips", [0, 1, 3])
-@pytest.mark.parametrize("repeats", [0, 2])
-def test_what_an_assignment_skips_is_filled_and_what_it_repeats_is_dropped(
-    world: Any, skips: int, repeats: int
-) -> None:
-    first = world.process()
-    first.subscription.assign(world.shard)
-    world.put("a", "b", "c")
-    first.until(world.is_in)
-    second = world.process()
-    second.subscription.skips_after_seek = skips
-    second.subscription.repeats_after_seek = repeats
-    second.subscription.assign(world.shard)
-    world.put("d", "e", "f", "g", "h")
-
-    second.until(world.is_in)
-
-    world.simulation.settle()
-
-
 def test_a_store_in_trouble_is_tried_again_and_the_stream_sought_where_the_ledger_stands(
     world: Any,
 ) -> None:
@@ -133,69 +113,6 @@ def test_a_full_buffer_stops_the_fetching_and_nothing_is_dropped(world: Any) -> 
     process.until(world.is_in)
     process.go(rounds=2)
     assert world.shard not in process.subscription.paused
-    world.simulation.settle()
-
-
-def test_a_revoked_partition_is_let_go_only_after_its_take(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
-    process.go(rounds=2, jobs=False)
-    process.subscription.revoke(world.shard)
-    process.go(jobs=False)
-
-    assert len(process.pool) == 0
-    assert world.is_in()
-    assert process.subscription.settled == {world.shard: world.committed()}
-    assert process.worker.recall(world.shard) is None
-    world.simulation.settle()
-
-
-def test_a_take_that_outlives_its_grace_meets_the_fence(world: Any) -> None:
-    slow, quick = world.process(), world.process()
-    slow.subscription.assign(world.shard)
-    world.put("a", "b")
-    slow.go(rounds=2, jobs=False)
-    slow.pool.stuck = True
-    slow.subscription.revoke(world.shard)
-    slow.go(jobs=False)
-    quick.subscription.assign(world.shard)
-    quick.until(world.is_in)
-    slow.go(rounds=3)
-
-    assert slow.worker.recall(world.shard) is None
-    world.simulation.settle()
-
-
-def test_a_partition_that_comes_back_waits_for_its_own_old_take(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
-    process.go(rounds=2, jobs=False)
-    process.pool.stuck = True
-    process.subscription.revoke(world.shard)
-    process.subscription.assign(world.shard)
-    world.put("b")
-    process.go(rounds=4, jobs=False)
-
-    assert len(process.pool) == 1
-    process.until(world.is_in)
-    world.simulation.settle()
-
-
-def test_two_workers_forced_onto_one_partition_write_nothing_twice(world: Any) -> None:
-    one, other = world.process(records_max=2), world.process(records_max=3)
-    for process in (one, other):
-        process.subscription.assign(world.shard)
-    for number in range(0, 40, 4):
-        world.put(*(f"id{number + each}" for each in range(4)))
-        one.go(jobs=number % 8 == 0)
-        other.go()
-    for _ in range(100):
-        one.go()
-        other.go()
-
-    assert world.is_in()
     world.simulation.settle()
 
 
@@ -281,20 +198,6 @@ def test_a_defect_ends_the_loop(world: Any) -> None:
 
 def broken() -> None:
     raise BrokenInvariant("two and two are not four")
-
-
-def test_leaving_lets_takes_end_and_acknowledges_them(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
-    process.go(rounds=2, jobs=False)
-
-    process.loop.leave()
-
-    assert world.is_in()
-    assert process.subscription.closed
-    assert process.subscription.settled == {world.shard: world.committed()}
-    world.simulation.settle()
 
 
 class TogetherInTheCore:

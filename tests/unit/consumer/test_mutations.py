@@ -12,6 +12,7 @@ from pipeline.consumer.schedule import Candidate
 from pipeline.consumer.takes import Takes
 from pipeline.errors import BrokenInvariant, OperatingError
 from pipeline.testing.account import Violation
+from tests.unit.consumer import test_hand_over as hand_over
 from tests.unit.consumer import test_loop as loop
 from tests.unit.consumer.conftest import World
 
@@ -124,16 +125,16 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] =
     ),
     (
         a_revoked_partition_goes_at_once,
-        loop.test_a_revoked_partition_is_let_go_only_after_its_take,
+        hand_over.test_a_revoked_partition_is_let_go_only_after_its_take,
     ),
-    (a_revoked_partition_goes_at_once, loop.test_leaving_lets_takes_end_and_acknowledges_them),
+    (a_revoked_partition_goes_at_once, hand_over.test_leaving_lets_takes_end_and_acknowledges_them),
     (
         nothing_is_sought_after_trouble,
         loop.test_a_store_in_trouble_is_tried_again_and_the_stream_sought_where_the_ledger_stands,
     ),
     (
         a_partition_may_have_two_takes,
-        loop.test_a_partition_that_comes_back_waits_for_its_own_old_take,
+        hand_over.test_a_partition_that_comes_back_waits_for_its_own_old_take,
     ),
     (
         a_record_that_comes_again_is_taken_for_new,
@@ -142,7 +143,7 @@ MUTATIONS: tuple[tuple[Callable[[Patch], None], Callable[[World], None]], ...] =
     (nobody_is_a_suspect, loop.test_a_record_that_kills_is_masked_and_no_neighbour_is_blamed),
     (
         a_revoked_partition_is_remembered,
-        loop.test_a_revoked_partition_is_let_go_only_after_its_take,
+        hand_over.test_a_revoked_partition_is_let_go_only_after_its_take,
     ),
     (
         trouble_is_taken_for_success,

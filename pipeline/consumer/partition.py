@@ -27,8 +27,8 @@ class Partition:
     """The state of one partition; it knows no clock, no stream and no ledger.
 
     `anchor` is the record right before the buffer: a batch that begins with it shows the protocol
-    by itself that nothing was skipped. It is kept whole, for a ledger that was restored to before
-    it needs it again. `generation` tells assignments apart; `suspect` says that an attempt at this
+    by itself that nothing was skipped. It is kept whole: behind a ledger that was set back it would
+    be a record like others. `generation` tells assignments apart; `suspect` says that an attempt at this
     partition ended without a word, so that the next one runs alone.
     """
 

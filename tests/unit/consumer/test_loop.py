@@ -167,7 +167,7 @@ def test_a_broker_that_is_down_holds_no_take_up(world: Any) -> None:
     world.simulation.settle()
 
 
-def test_a_ledger_that_was_restored_to_before_the_anchor_gets_it_again(world: Any) -> None:
+def test_a_ledger_that_was_restored_meanwhile_is_followed_on(world: Any) -> None:
     process = world.process()
     process.subscription.assign(world.shard)
     world.put("a")

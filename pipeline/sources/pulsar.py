@@ -11,6 +11,7 @@ from pipeline.errors import OperatingError
 from pipeline.ledger.state import ShardInfo, Slice
 from pipeline.sources import pulsar_client
 from pipeline.sources.connections import PulsarConnection
+from pipeline.sources.pulsar_lag import LedgerEnds
 from pipeline.sources.pulsar_position import MessagePlace, unpack
 
 READ_BYTES_MAX: Final = 6 * 1024 * 1024
@@ -48,6 +49,7 @@ class PulsarSource:
         """
         self._connection = connection
         self._known = known
+        self._ends = LedgerEnds()
         self._client = pulsar_client.connect(connection)
 
     def close(self) -> None:
@@ -82,6 +84,28 @@ class PulsarSource:
     def holds(self, shard: ShardId, position: Position) -> bool:
         """Return whether all that follows a position is still there. Raises OperatingError."""
         return self.read_after(shard, after=position, origin=None, records_max=1).held
+
+    def lag(self, shard: ShardId, *, after: Position, newest: MessagePlace) -> int:
+        """Return how many entries follow a position; at least so many over very many ledgers.
+
+        Raises OperatingError.
+        """
+
+        def first_at(place: MessagePlace) -> MessagePlace | None:
+            start = pulsar_client.message_id(shard, place)
+            reader = open_reader_at(self._client, self._connection, shard, start, 1)
+            try:
+                message = self._next(reader, time.monotonic() + READ_SECONDS_MAX)
+                return None if message is None else pulsar_client.place_of(message)
+            finally:
+                reader.close()
+
+        try:
+            return self._ends.lag(shard, unpack(after), newest, first_at)
+        except pulsar.PulsarException as error:
+            raise pulsar_client.trouble(
+                error, self._connection, "count the lag", shard=shard
+            ) from error
 
     def on_failure(
         self,
@@ -164,6 +188,17 @@ def open_reader(
         ledger, entry, _ = unpack(start)
         before = MessagePlace(ledger, max(0, entry - LOOKBACK_ENTRIES))
         first = pulsar_client.message_id(shard, before)
+    return open_reader_at(client, connection, shard, first, queue_messages)
+
+
+def open_reader_at(
+    client: pulsar.Client,
+    connection: PulsarConnection,
+    shard: ShardId,
+    first: pulsar.MessageId,
+    queue_messages: int,
+) -> pulsar.Reader:
+    """Return a reader that begins exactly with a message, or with the next one that is there."""
     return client.create_reader(
         pulsar_client.topic_of(connection, shard),
         first,

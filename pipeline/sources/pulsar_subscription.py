@@ -14,7 +14,6 @@ from pipeline.sources import pulsar_client
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_partition import PulsarPartition
-from pipeline.sources.pulsar_position import unpack
 from pipeline.sources.subscription import Listener
 
 LOOKUP_SECONDS: Final = 10.0
@@ -178,16 +177,17 @@ class PulsarSubscription:
             raise self._trouble(error, "acknowledge", shard) from error
 
     def lag(self, shard: ShardId, /, *, after: Position | None) -> int | None:
-        """Return how many entries follow a position; None if it is not in the newest ledger."""
+        """Return how many entries follow a position; None where nothing was committed yet.
+
+        An entry is a record, but for chunks and other producers' batches. Raises OperatingError.
+        """
         try:
             newest = self._partitions[shard].newest()
         except pulsar.PulsarException as error:
             raise self._trouble(error, "ask for the newest message", shard) from error
         if newest is None:
             return 0
-        if after is None or unpack(after).ledger != newest.ledger:
-            return None
-        return max(0, newest.entry - unpack(after).entry)
+        return None if after is None else self._source.lag(shard, after=after, newest=newest)
 
     def close(self) -> None:
         """Leave at once: the broker sees the connections close."""

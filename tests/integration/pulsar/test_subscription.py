@@ -157,6 +157,11 @@ def test_lag_counts_what_follows_a_position(topic: Topic, reader: Readers) -> No
     ]
     assert lags == list(reversed(range(10)))
     assert worker.subscription.lag(topic.shard(1), after=None) == 0
+    topic.roll()
+    topic.send(*numbered(10, 7))
+    topic.roll()
+    topic.send(*numbered(17, 3))
+    assert worker.subscription.lag(shard, after=Position(worker.positions(shard)[4])) == 15
 
 
 def test_partitions_that_are_added_are_found(

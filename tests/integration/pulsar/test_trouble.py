@@ -215,6 +215,7 @@ def test_a_broker_that_restarts_under_load_loses_and_doubles_nothing(
     before = sending.written
     until(lambda: sending.written > before + 50, worker, seconds_max=60)
     everything = sending.stop()
+    assert Outcome.REJECTED not in sending.outcomes
     until(lambda: worker.values(shard)[-1] == everything[-1], worker)
     source = PulsarSource(topic.connection)
     stored = []

@@ -27,9 +27,9 @@ class Partition:
     """The state of one partition; it knows no clock, no stream and no ledger.
 
     `anchor` is the record right before the buffer: a batch that begins with it shows the protocol
-    by itself that nothing was skipped. It is kept whole: behind a ledger that was set back it would
-    be a record like others. `generation` tells assignments apart; `suspect` says that an attempt at this
-    partition ended without a word, so that the next one runs alone.
+    by itself that nothing was skipped. It is kept whole: were the ledger set back to before it, it
+    would be a record like others. `generation` tells assignments apart; `suspect` says that an
+    attempt at this partition ended without a word, so that the next one runs alone.
     """
 
     shard: ShardId

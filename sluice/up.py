@@ -66,7 +66,13 @@ def bring_up(
                 topic = Names(
                     project=deploy.PROJECT, stack=name, account="0" * 12, region=aws.region
                 )
-                stream_broker.make_topic(broker, folder, topic.stream, checked.partition_count)
+                stream_broker.make_topic(
+                    broker,
+                    folder,
+                    topic.stream,
+                    partitions=checked.partition_count,
+                    retention_hours=checked.retention_hours,
+                )
             outputs = deploy.up(
                 {**deploy.on_broker(settings, aws.service_url), **settings},
                 stack=name,

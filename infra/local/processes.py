@@ -55,6 +55,14 @@ def children(pid: int) -> dict[int, str]:
     return {row.pid: row.command for row in _rows(None) if row.parent == pid and not row.zombie}
 
 
+def leads(pid: int) -> bool:
+    """Return whether a process leads a session of its own; false for one that is gone."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
 def has_proc() -> bool:
     """Return whether this machine shows its processes as files, which is quick to look at."""
     return (_PROC / "self" / "stat").exists()

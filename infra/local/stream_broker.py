@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from infra.local.brokers.pulsar_admin import NAMESPACE, full_name, path_of
 from pipeline.errors import UserError
 
 Kind = Literal["kafka", "pulsar"]
@@ -18,6 +19,7 @@ KINDS: Final[tuple[Kind, ...]] = ("kafka", "pulsar")
 FOLDER: Final = "broker"
 LOG: Final = "broker.log"
 ASK_SECONDS_MAX: Final = 20.0
+HOUR_MS: Final = 3_600_000
 
 
 def install(kind: Kind, on_step: Callable[[str], None]) -> None:
@@ -37,16 +39,24 @@ def find(kind: Kind, state_dir: Path) -> Any | None:
     return _module(kind).running(state_dir / FOLDER)
 
 
-def make_topic(kind: Kind, state_dir: Path, name: str, partitions: int) -> None:
-    """See that a topic is there with at least so many partitions. Raises UserError, if it cannot.
+def make_topic(
+    kind: Kind, state_dir: Path, name: str, *, partitions: int, retention_hours: int
+) -> None:
+    """See that a topic is there with at least so many partitions, and keeps events so long.
 
-    On AWS the program makes it where the cluster is its own; of a given one it expects it.
+    On AWS the program makes it where the cluster is its own; of a given one it expects it. Raises
+    UserError when the broker has ended, OperatingError when it refuses.
     """
     broker = find(kind, state_dir)
     if broker is None:
         raise UserError(f"the {kind} of this stack has ended: see {state_dir / FOLDER / LOG}")
     there = _partitions(kind, broker, name)
-    if there == 0:
+    if there == 0 and kind == "kafka":
+        broker.create_topic(name, partitions, retention_ms=retention_hours * HOUR_MS)
+    elif there == 0:
+        # Pulsar keeps what is acknowledged by the namespace's retention.
+        kept = {"retentionTimeInMinutes": retention_hours * 60, "retentionSizeInMB": -1}
+        broker.admin.ask("POST", f"namespaces/{NAMESPACE}/retention", kept)
         broker.create_topic(name, partitions)
     elif there < partitions:
         broker.add_partitions(name, partitions)
@@ -60,8 +70,6 @@ def _partitions(kind: Kind, broker: Any, name: str) -> int:
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
         topic = admin.list_topics(timeout=ASK_SECONDS_MAX).topics.get(name)
         return len(topic.partitions) if topic is not None else 0
-    from infra.local.brokers.pulsar_admin import NAMESPACE, full_name, path_of
-
     if full_name(name) not in broker.admin.ask("GET", f"persistent/{NAMESPACE}/partitioned"):
         return 0
     return int(broker.admin.ask("GET", f"{path_of(name)}/partitions")["partitions"])

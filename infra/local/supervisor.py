@@ -64,9 +64,8 @@ class LocalAws:
 
     def task_pids(self) -> list[int]:
         """Return the ids of the processes that run as ECS tasks."""
-        others = {*self.worker_pids()}
         found = processes.children(self.emulator_pid)
-        return sorted(pid for pid in found if pid not in others and GUARD not in found[pid])
+        return sorted(pid for pid in found if GUARD not in found[pid] and processes.leads(pid))
 
 
 @dataclass(frozen=True, kw_only=True)

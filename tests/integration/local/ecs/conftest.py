@@ -40,6 +40,7 @@ class Service:
 
     def define(self, code: str = PLAIN + STAY, **container: Any) -> str:
         """Register a task definition whose one container runs this code; return its ARN."""
+        role = {"taskRoleArn": container.pop("role")} if "role" in container else {}
         variables = {"OUT": str(self.out), **container.pop("variables", {})}
         described = {
             "name": "worker",
@@ -55,6 +56,7 @@ class Service:
             cpu="256",
             memory="512",
             containerDefinitions=[described],
+            **role,
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 

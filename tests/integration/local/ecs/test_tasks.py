@@ -165,3 +165,59 @@ def test_nothing_outlives_the_local_aws(
         os.kill(lab.aws.emulator_pid, signal.SIGKILL)
     for pid in pids:
         service.gone(pid)
+
+
+ALLOWED = """
+import boto3
+
+def tried(ask):
+    try:
+        ask()
+    except Exception as error:
+        return type(error).__name__
+    return "allowed"
+
+boto3.setup_default_session()
+(out / "who").write_text(json.dumps({
+    "arn": boto3.client("sts").get_caller_identity()["Arn"],
+    "s3": tried(boto3.client("s3").list_buckets),
+    "dynamodb": tried(boto3.client("dynamodb").list_tables),
+}))
+"""
+ASSUMED = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+@aws_rule(
+    page="ECS developer guide, Amazon ECS task IAM role",
+    says="a task may do what its task role allows and no more",
+    alone="runs nothing without Docker",
+    here="the same where IAM is enforced; the keys are variables that do not expire",
+)
+def test_a_task_is_allowed_what_its_role_is(
+    make_lab: Callable[..., Any], service_on: Callable[..., Any], tmp_path: Path
+) -> None:
+    lab = make_lab(enforce_iam=True)
+    listing = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+    iam = lab.client("iam")
+    arn = iam.create_role(RoleName="lister", AssumeRolePolicyDocument=json.dumps(ASSUMED))
+    iam.put_role_policy(
+        RoleName="lister",
+        PolicyName="allowed",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [listing]}),
+    )
+    service = service_on(lab, tmp_path, "allowed")
+    service.create(service.define(service.plain + ALLOWED + service.stay, role=arn["Role"]["Arn"]))
+    lab.wait_for((tmp_path / "who").exists)
+    who = lab.wait_for(lambda: json.loads((tmp_path / "who").read_text() or "{}"))
+    assert ":assumed-role/lister/" in who["arn"]
+    assert who["s3"] == "allowed"
+    assert who["dynamodb"] == "ClientError"

@@ -54,9 +54,9 @@ class Pinned:
         return Artifact.parse(self.coordinates)
 
 
-def pinned(broker: str, lists: Path = LISTS) -> tuple[Pinned, ...]:
+def pinned(broker: str, lists: Path | None = None) -> tuple[Pinned, ...]:
     """Return the files of `kafka` or `pulsar`."""
-    lines = (lists / f"{broker}.txt").read_text().splitlines()
+    lines = ((lists or LISTS) / f"{broker}.txt").read_text().splitlines()
     return tuple(
         Pinned(coordinates=coordinates, sha256=sha256)
         for coordinates, sha256 in (line.split() for line in lines)
@@ -72,15 +72,17 @@ def folder_of(
     broker: str,
     *,
     tools: Path = TOOLS,
-    lists: Path = LISTS,
+    lists: Path | None = None,
     base: str | None = None,
     on_step: OnStep = lambda _: None,
 ) -> Path:
     """Return the folder of a broker's jars, fetching them first where they are missing.
 
-    `lists` is where its list is, `base` the address of the Maven repository; by default `SLUICE_MAVEN_BASE`,
-    else the library's own. Raises UserError when the network fails or a file is not the pinned one.
+    `lists` is the folder with its list, `base` the address of the Maven repository; by default
+    `SLUICE_MAVEN_BASE`, else the library's own. Raises UserError when the network fails or a file
+    is not the pinned one.
     """
+    lists = lists or LISTS
     folder = _folder(broker, tools, lists)
     if not folder.is_dir():
         with _alone(tools):

@@ -6,24 +6,25 @@ python -m infra.local.brokers [kafka] [pulsar] [--base ADDRESS]
 import argparse
 import sys
 
-from infra.local.brokers import artifacts
+from infra.local.brokers import artifacts, kafka, pulsar
 from pipeline.errors import SluiceError
 
-BROKERS = ("kafka", "pulsar")
+PREPARE = {"kafka": kafka.prepare, "pulsar": pulsar.prepare}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Install what is asked for; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.brokers")
-    parser.add_argument("brokers", nargs="*", default=BROKERS, metavar="kafka|pulsar")
+    parser.add_argument("brokers", nargs="*", default=list(PREPARE), metavar="kafka|pulsar")
     parser.add_argument("--base", help=f"a Maven repository; default: {artifacts.BASE_VARIABLE}")
     options = parser.parse_args(arguments)
     for broker in options.brokers:
-        if broker not in BROKERS:
+        if broker not in PREPARE:
             parser.error(f"no such broker: {broker}")
         was = artifacts.installed(broker)
         try:
             folder = artifacts.folder_of(broker, base=options.base, on_step=_say)
+            PREPARE[broker]()
         except SluiceError as error:
             _say(str(error))
             return 2

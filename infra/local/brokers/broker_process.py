@@ -79,9 +79,14 @@ class BrokerProcess:
         process = Process(**json.loads(path.read_text()))
         return process if processes.alive(process) else None
 
-    def stop(self) -> None:
+    def stop(self, *, grace_seconds: float = STOP_SECONDS_MAX) -> None:
         """Ask it to end (SIGTERM) and wait; it is killed when it takes too long."""
-        self._end(grace_seconds=STOP_SECONDS_MAX)
+        self._end(grace_seconds=grace_seconds)
+
+    def run_once(self) -> None:
+        """Run it until it serves, and let it end in order, which may take longer."""
+        self.start(stays=False)
+        self.stop(grace_seconds=READY_SECONDS_MAX)
 
     def kill(self) -> None:
         """End it at once (SIGKILL), and wait until it is gone."""

@@ -8,8 +8,9 @@ record's time is the broker's (`LogAppendTime`), and topics are made by asking o
 
 import json
 import os
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from infra.local.brokers import artifacts, java, tls
+from infra.local.brokers import artifacts, class_archive, java, tls
 from infra.local.brokers.broker_process import BrokerProcess, words
 from infra.local.brokers.ports import HOST, lasting_ports
 from pipeline.errors import OperatingError
@@ -69,6 +70,7 @@ class LocalKafka:
     tls_port: int | None = None
     ca_file: Path | None = None
     stays: bool = False
+    light: bool = False
 
     @property
     def bootstrap_servers(self) -> str:
@@ -139,16 +141,15 @@ class LocalKafka:
 
     @property
     def _process(self) -> BrokerProcess:
+        return self._process_with(class_archive.options(artifacts.folder_of("kafka")))
+
+    def _process_with(self, sharing: Sequence[str]) -> BrokerProcess:
+        options = (MEMORY, *LOGGING, *sharing, *([java.LIGHT] if self.light else []))
+        jars = artifacts.folder_of("kafka")
+        settings = str(self.folder / SETTINGS)
         return BrokerProcess(
             folder=self.folder,
-            command=tuple(
-                java.command(
-                    "kafka.Kafka",
-                    str(self.folder / SETTINGS),
-                    jars=artifacts.folder_of("kafka"),
-                    options=(MEMORY, *LOGGING),
-                )
-            ),
+            command=tuple(java.command("kafka.Kafka", settings, jars=jars, options=options)),
             environment=dict(os.environ),
             ready=lambda: bool(self._brokers()),
         )
@@ -188,18 +189,33 @@ def start(
     *,
     with_tls: bool = False,
     stays: bool = False,
+    light: bool = False,
     config: Mapping[str, object] | None = None,
 ) -> LocalKafka:
     """Start a Kafka in this folder and wait until it serves; one that runs there is returned.
 
-    `stays`: it outlives this process. `config`: settings of the broker that differ from ours; both
-    this and `with_tls` count when the folder is new. Raises UserError when it cannot be installed
-    or does not start.
+    `stays`: it outlives this process. `light`: it starts with half the work and serves less.
+    `config`: settings of the broker that differ from ours. All but `stays` count when the folder is
+    new. Raises UserError when it cannot be installed or does not start.
     """
+    prepare()
     folder = folder.resolve()
-    kafka = _placed(folder) or _place(folder, with_tls=with_tls, stays=stays, config=config or {})
+    kafka = _placed(folder)
+    if kafka is None:
+        kafka = _place(folder, with_tls=with_tls, stays=stays, light=light, config=config or {})
     kafka._process.start(stays=stays)  # noqa: SLF001 - its own module's
     return kafka
+
+
+def prepare() -> None:
+    """Install what a Kafka runs with, where that has not been done on this machine."""
+    class_archive.ensure(artifacts.folder_of("kafka"), _run_once)
+
+
+def _run_once(options: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        kafka = _place(Path(folder).resolve(), with_tls=True, stays=False, light=False, config={})
+        kafka._process_with(options).run_once()  # noqa: SLF001 - its own module's
 
 
 def running(folder: Path) -> LocalKafka | None:
@@ -218,7 +234,7 @@ def _placed(folder: Path) -> LocalKafka | None:
 
 
 def _place(
-    folder: Path, *, with_tls: bool, stays: bool, config: Mapping[str, object]
+    folder: Path, *, with_tls: bool, stays: bool, light: bool, config: Mapping[str, object]
 ) -> LocalKafka:
     """Choose ports, write the settings and format the storage; PLACE is written last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -246,9 +262,8 @@ def _place(
     }
     (folder / SETTINGS).write_text(words(settings))
     arguments = ("format", "-t", CLUSTER_ID, "-c", str(folder / SETTINGS), "--ignore-formatted")
-    # The tool is short: compiling well would take it longer than running badly.
-    options = ("-XX:TieredStopAtLevel=1", *LOGGING)
     jars = artifacts.folder_of("kafka")
+    options = (java.LIGHT, *LOGGING, *class_archive.options(jars))
     java.run(java.command("kafka.tools.StorageTool", *arguments, jars=jars, options=options))
     kafka = LocalKafka(
         folder=folder,
@@ -257,6 +272,7 @@ def _place(
         tls_port=tls_port if with_tls else None,
         ca_file=None if certificate is None else certificate.ca_file,
         stays=stays,
+        light=light,
     )
     (folder / PLACE).write_text(json.dumps(asdict(kafka), default=str))
     return kafka

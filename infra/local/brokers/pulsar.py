@@ -9,12 +9,13 @@ producers back when a backlog is full, and makes topics by asking only.
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local.brokers import artifacts, java, pulsar_settings, tls, tokens
+from infra.local.brokers import artifacts, class_archive, java, pulsar_settings, tls, tokens
 from infra.local.brokers.broker_process import BrokerProcess, words
 from infra.local.brokers.ports import HOST, lasting_ports
 from infra.local.brokers.pulsar_admin import NAMESPACE, PulsarAdmin, full_name, path_of
@@ -22,6 +23,7 @@ from infra.local.brokers.pulsar_settings import ADMIN, OPTIONS, STANDALONE
 
 PLACE: Final = "pulsar.json"
 SETTINGS: Final = "standalone.conf"
+STARTER: Final = "org.apache.pulsar.PulsarStandaloneStarter"
 SECRET: Final = "secret.key"
 
 
@@ -37,6 +39,7 @@ class LocalPulsar:
     ca_file: Path | None = None
     secret_file: Path | None = None
     stays: bool = False
+    light: bool = False
 
     @property
     def service_url(self) -> str:
@@ -128,15 +131,18 @@ class LocalPulsar:
 
     @property
     def _process(self) -> BrokerProcess:
+        return self._process_with(class_archive.options(artifacts.folder_of("pulsar")))
+
+    def _process_with(self, sharing: Sequence[str]) -> BrokerProcess:
         kept = ("--metadata-dir", "data/metadata", "--bookkeeper-dir", "data/bookkeeper")
         # Neither functions nor the table service: nothing of ours asks for them.
         arguments = ("-nfw", "-nss", "-a", HOST, "-c", str(self.folder / SETTINGS), *kept)
         ports = ("--bookkeeper-port", str(self.bookie_port))
-        starter = "org.apache.pulsar.PulsarStandaloneStarter"
+        options = (*OPTIONS, *sharing, *([java.LIGHT] if self.light else []))
         jars = artifacts.folder_of("pulsar")
         return BrokerProcess(
             folder=self.folder,
-            command=tuple(java.command(starter, *arguments, *ports, jars=jars, options=OPTIONS)),
+            command=tuple(java.command(STARTER, *arguments, *ports, jars=jars, options=options)),
             environment=dict(os.environ),
             ready=self._serves,
         )
@@ -154,15 +160,17 @@ def start(
     with_tls: bool = False,
     with_tokens: bool = False,
     stays: bool = False,
+    light: bool = False,
     config: Mapping[str, object] | None = None,
     retention_minutes: int = 60,
 ) -> LocalPulsar:
     """Start a Pulsar in this folder and wait until it serves; one that runs there is returned.
 
-    `stays`: it outlives this process. `config`: settings of the broker that differ from ours. All
-    but `stays` count when the folder is new. Raises UserError when it cannot be installed or does
-    not start.
+    `stays`: it outlives this process. `light`: it starts with half the work and serves less.
+    `config`: settings of the broker that differ from ours. All but `stays` count when the folder is
+    new. Raises UserError when it cannot be installed or does not start.
     """
+    prepare()
     folder = folder.resolve()
     pulsar = _placed(folder)
     if pulsar is None:
@@ -170,10 +178,28 @@ def start(
             "defaultRetentionTimeInMinutes": retention_minutes,
             "defaultRetentionSizeInMB": -1,
         }
-        settings = {**STANDALONE, **kept, **(config or {})}
-        pulsar = _place(folder, settings, with_tls=with_tls, with_tokens=with_tokens, stays=stays)
+        new = replace(_on_free_ports(folder), stays=stays, light=light)
+        settings = {**kept, **(config or {})}
+        pulsar = _place(new, settings, with_tls=with_tls, with_tokens=with_tokens)
     pulsar._process.start(stays=stays)  # noqa: SLF001 - its own module's
     return pulsar
+
+
+def prepare() -> None:
+    """Install what a Pulsar runs with, where that has not been done on this machine."""
+    class_archive.ensure(artifacts.folder_of("pulsar"), _run_once)
+
+
+def _run_once(options: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        new = _on_free_ports(Path(folder).resolve())
+        pulsar = _place(new, {}, with_tls=True, with_tokens=True)
+        pulsar._process_with(options).run_once()  # noqa: SLF001 - its own module's
+
+
+def _on_free_ports(folder: Path) -> LocalPulsar:
+    port, web_port, bookie_port = lasting_ports(3)
+    return LocalPulsar(folder=folder, port=port, web_port=web_port, bookie_port=bookie_port)
 
 
 def running(folder: Path) -> LocalPulsar | None:
@@ -192,36 +218,27 @@ def _placed(folder: Path) -> LocalPulsar | None:
 
 
 def _place(
-    folder: Path,
-    settings: Mapping[str, object],
-    *,
-    with_tls: bool,
-    with_tokens: bool,
-    stays: bool,
+    pulsar: LocalPulsar, settings: Mapping[str, object], *, with_tls: bool, with_tokens: bool
 ) -> LocalPulsar:
-    """Choose ports and write the settings; PLACE is written last."""
+    """Write the settings of a new Pulsar, and return it as it is then; PLACE is written last."""
+    folder = pulsar.folder
     folder.mkdir(parents=True, exist_ok=True)
-    port, web_port, bookie_port, tls_port = lasting_ports(4)
-    certificate = tls.make(folder) if with_tls else None
-    pulsar = LocalPulsar(
-        folder=folder,
-        port=port,
-        web_port=web_port,
-        bookie_port=bookie_port,
-        tls_port=tls_port if with_tls else None,
-        ca_file=None if certificate is None else certificate.ca_file,
-        secret_file=folder / SECRET if with_tokens else None,
-        stays=stays,
-    )
-    ports = {
-        "brokerServicePort": port,
-        "webServicePort": web_port,
+    written = {
+        **STANDALONE,
+        "brokerServicePort": pulsar.port,
+        "webServicePort": pulsar.web_port,
         "listeningInterface": pulsar_settings.loopback(),
     }
-    secured = {} if certificate is None else pulsar_settings.with_tls(certificate, tls_port)
-    if pulsar.secret_file is not None:
-        tokens.make_key(pulsar.secret_file)
-        secured |= pulsar_settings.with_tokens(pulsar.secret_file, pulsar.token())
-    (folder / SETTINGS).write_text(words({**ports, **secured, **settings}))
+    if with_tls:
+        certificate = tls.make(folder)
+        [tls_port] = lasting_ports(1)
+        pulsar = replace(pulsar, tls_port=tls_port, ca_file=certificate.ca_file)
+        written |= pulsar_settings.with_tls(certificate, tls_port)
+    if with_tokens:
+        secret_file = folder / SECRET
+        tokens.make_key(secret_file)
+        pulsar = replace(pulsar, secret_file=secret_file)
+        written |= pulsar_settings.with_tokens(secret_file, pulsar.token())
+    (folder / SETTINGS).write_text(words({**written, **settings}))
     (folder / PLACE).write_text(json.dumps(asdict(pulsar), default=str))
     return pulsar

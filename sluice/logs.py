@@ -1,4 +1,4 @@
-"""Show what the functions wrote into their logs lately; only the trouble, with --errors."""
+"""Show what functions and workers wrote into their logs lately; only trouble, with --errors."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import rich_click as click
 from botocore.exceptions import ClientError
 
 from pipeline.errors import OperatingError
-from sluice import functions
+from sluice import functions, workers
 from sluice import stack as stacks
 from sluice.console import result, say
 from sluice.options import ago_ms, stack_option
@@ -27,18 +27,27 @@ ROUTINE: Final = re.compile(r'^(START|END|REPORT|INIT_START) |^\{.*"_aws"')
 """Lambda's own lines around each run, and metrics: what nobody reads."""
 
 
-def lines(stack: Stack, function: str, *, since_ms: int, errors: bool) -> Iterator[tuple[int, str]]:
-    """Yield time in ms and text of a function's log lines, oldest first.
+def groups(stack: Stack) -> dict[str, str]:
+    """Return the log group of each function, and of the workers, by name."""
+    found = {name: f"/aws/lambda/{name}" for name in functions.names(stack)}
+    if workers.has_workers(stack):
+        service = stack.outputs["worker_service"]
+        found[service] = f"/aws/ecs/{service}"
+    return found
 
-    Nothing for a function that never ran. Raises OperatingError, also past `LINES_READ_MAX` lines:
+
+def lines(stack: Stack, group: str, *, since_ms: int, errors: bool) -> Iterator[tuple[int, str]]:
+    """Yield time in ms and text of a log group's lines, oldest first.
+
+    Nothing for what never ran. Raises OperatingError, also past `LINES_READ_MAX` lines:
     what is left out must not look like silence.
     """
     client = functions.client(stack, "logs")
     pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{function}", startTime=since_ms
+        logGroupName=group, startTime=since_ms
     )
     read = 0
-    with functions.told(f"read the log of {function}"):
+    with functions.told(f"read the log {group}"):
         try:
             for page in pages:
                 for event in page["events"]:
@@ -59,7 +68,9 @@ def lines(stack: Stack, function: str, *, since_ms: int, errors: bool) -> Iterat
     "--since", "since_ms", default="15m", callback=ago_ms, help="How long ago, as 90s, 15m, 3h, 2d."
 )
 @click.option("--errors", is_flag=True, help="Only lines that tell of trouble.")
-@click.option("--function", "wanted", help="Only functions whose name ends so, e.g. sweeper.")
+@click.option(
+    "--function", "wanted", help="Only what has a name that ends so, e.g. sweeper, worker."
+)
 @click.pass_obj
 def logs(home: Path, stack: str, *, since_ms: int, errors: bool, wanted: str | None) -> None:
     """Print the newest lines, oldest first, each with its time and function."""
@@ -67,9 +78,9 @@ def logs(home: Path, stack: str, *, since_ms: int, errors: bool, wanted: str | N
     prefix = f"sluice-{stack}-"
     merged = sorted(
         (at, name.removeprefix(prefix), text)
-        for name in functions.names(found)
+        for name, group in groups(found).items()
         if wanted is None or name.endswith(wanted)
-        for at, text in lines(found, name, since_ms=since_ms, errors=errors)
+        for at, text in lines(found, group, since_ms=since_ms, errors=errors)
     )
     for at, name, text in merged[-LINES_SHOWN_MAX:]:
         time = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")

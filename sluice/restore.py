@@ -28,10 +28,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress
 
 from pipeline.errors import OperatingError, UserError
-from pipeline.functions import worker_for
 from pipeline.ledger.rewind import Rewind
 from pipeline.ledger.state import RestoredShard
-from sluice import functions
+from sluice import functions, workers
 from sluice import stack as stacks
 from sluice.backup import backup_named, restored_table
 from sluice.console import progress, result, result_json, say
@@ -39,6 +38,7 @@ from sluice.options import ago_ms, json_option, stack_option
 from sluice.pause import pause_stack
 from sluice.resume import resume_stack
 from sluice.stack import Stack
+from sluice.streams import worker_of
 
 LOOK_SECONDS: Final = 1.0
 
@@ -59,9 +59,10 @@ def restore_ledger(
         rewind.check()
         rewind.shared()
     done = []
-    for shard in worker_for(environment).restore(rewind=rewind.shard if rewind else None):
-        on_shard(shard)
-        done.append(shard)
+    with worker_of(stack) as worker:
+        for shard in worker.restore(rewind=rewind.shard if rewind else None):
+            on_shard(shard)
+            done.append(shard)
     return tuple(done)
 
 
@@ -99,15 +100,24 @@ def refuse_at_work(stack: Stack) -> None:
 
 def at_work(stack: Stack) -> list[str]:
     """Return what would start a run, in words. Raises OperatingError."""
-    lambdas, events = functions.client(stack, "lambda"), functions.client(stack, "events")
+    events = functions.client(stack, "events")
     with functions.told("read mapping and schedules"):
-        mapping = lambdas.get_event_source_mapping(UUID=stack.outputs["mapping_uuid"])["State"]
-        found = [f"the mapping is {mapping.lower()}"] if mapping != "Disabled" else []
-        return found + [
+        return _taking(stack) + [
             f"the schedule {rule} is enabled"
             for rule in functions.schedules(stack)
             if events.describe_rule(Name=rule)["State"] != "DISABLED"
         ]
+
+
+def _taking(stack: Stack) -> list[str]:
+    """Return what takes events of the stream, in words."""
+    if workers.has_workers(stack):
+        found = workers.look(stack)
+        count = max(found.desired, found.running)
+        return [f"{count} workers are at work"] if count else []
+    lambdas, uuid = functions.client(stack, "lambda"), stack.outputs["mapping_uuid"]
+    mapping = lambdas.get_event_source_mapping(UUID=uuid)["State"]
+    return [] if mapping == "Disabled" else [f"the mapping is {mapping.lower()}"]
 
 
 def drop(stack: Stack, table: str) -> None:

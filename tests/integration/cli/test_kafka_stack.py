@@ -1,0 +1,120 @@
+"""A stack on Kafka by the command line: a real broker, real workers, the same promise."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import processes, stream_broker, supervisor
+from tests.integration.cli.conftest import Cli, last_report
+
+STACK = ("--stack", "topic")
+LOAD = ("load", *STACK, "--rate", "300", "--duration", "4", "--web-users", "0")
+WAIT_SECONDS_MAX = 60.0
+
+
+@pytest.fixture(scope="module")
+def made(home: Path, cli: Cli) -> dict[str, Any]:
+    """The stack, with a worker at work on two partitions."""
+    settings = ("--set", "stream=kafka", "--set", "partition_count=2")
+    done = cli(home, "up", *STACK, *settings, "--compress-time", "30", "--json")
+    assert done.returncode == 0, done.stderr
+    outputs: dict[str, Any] = json.loads(done.stdout)
+    until(lambda: bool(workers(home)))
+    return outputs
+
+
+def until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def workers(home: Path) -> list[int]:
+    """Return the processes of the workers that run."""
+    aws = supervisor.running(home / "topic")
+    assert aws is not None
+    return aws.task_pids()
+
+
+def status(home: Path, cli: Cli) -> dict[str, Any]:
+    done = cli(home, "status", *STACK, "--json")
+    assert done.returncode == 0, done.stderr
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def account(home: Path) -> dict[str, Any]:
+    """Return the last load's account, which must be valid."""
+    verdict = last_report(home / "topic")["verdict"]
+    assert verdict["validity"] == "valid"
+    found: dict[str, Any] = verdict["account"]
+    return found
+
+
+def test_every_event_of_a_load_is_stored(home: Path, cli: Cli, made: dict[str, Any]) -> None:
+    done = cli(home, *LOAD)
+    assert done.returncode in (0, 1), done.stderr  # a busy machine may be late
+    assert account(home)["stored"] == 1_200
+
+
+def test_status_tells_of_partitions_and_workers(home: Path, cli: Cli, made: dict[str, Any]) -> None:
+    facts = status(home, cli)
+    assert facts["stream"] == made["connection"]["topic"]
+    assert [shard["shard"] for shard in facts["shards"]] == [
+        f"{facts['stream']}-0",
+        f"{facts['stream']}-1",
+    ]
+    assert facts["workers"]["desired"] == facts["workers"]["running"] == 1
+    assert facts["drained"] is True
+    logs = cli(home, "logs", *STACK, "--function", "worker")
+    assert f"assigned: {facts['stream']}-0" in logs.stdout
+
+
+def test_a_killed_worker_and_a_restarted_broker_lose_nothing(
+    home: Path, cli: Cli, made: dict[str, Any]
+) -> None:
+    [before] = workers(home)
+    os.kill(before, signal.SIGKILL)
+    broker = stream_broker.find("kafka", home / "topic")
+    assert broker is not None
+    broker.restart()
+    done = cli(home, *LOAD)
+    assert done.returncode in (0, 1), done.stderr
+    assert account(home)["stored"] == 1_200
+    assert before not in workers(home)
+
+
+def test_paused_workers_leave_events_where_they_are_until_resumed(
+    home: Path, cli: Cli, made: dict[str, Any]
+) -> None:
+    assert cli(home, "pause", *STACK).returncode == 0
+    assert workers(home) == []
+    assert status(home, cli)["workers"]["paused"] is True
+    done = cli(home, "resume", *STACK)
+    assert "workers: 1 wanted, none was" in done.stdout
+    until(lambda: bool(workers(home)))
+    assert cli(home, "drain", *STACK).returncode == 0
+
+
+def test_another_kind_of_stream_is_another_stack(
+    home: Path, cli: Cli, made: dict[str, Any]
+) -> None:
+    done = cli(home, "up", *STACK, "--set", "stream=kinesis")
+    assert done.returncode == 2
+    assert "sluice down --stack topic" in done.stderr
+
+
+def test_down_leaves_no_process(home: Path, cli: Cli, made: dict[str, Any]) -> None:
+    broker = stream_broker.find("kafka", home / "topic")
+    assert broker is not None
+    pids = [*workers(home), broker.pid]
+    assert len(pids) == 2
+    assert cli(home, "down", *STACK).returncode == 0
+    assert not [pid for pid in pids if processes.find(pid)]

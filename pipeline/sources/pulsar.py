@@ -98,7 +98,7 @@ class PulsarSource:
                 message = self._next(reader, time.monotonic() + READ_SECONDS_MAX)
                 return None if message is None else pulsar_client.place_of(message)
             finally:
-                reader.close()
+                pulsar_client.leave(reader)
 
         try:
             return self._ends.lag(shard, unpack(after), newest, first_at)
@@ -142,7 +142,7 @@ class PulsarSource:
                     found.append(record)
                     size += len(record.data)
         finally:
-            reader.close()
+            pulsar_client.leave(reader)
         if not found and not at_tip:
             raise OperatingError(
                 "the broker gives neither the message that it holds nor the partition's tip",

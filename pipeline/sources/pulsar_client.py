@@ -148,6 +148,12 @@ def fewer(
     )
 
 
+def leave(reader: pulsar.Reader) -> None:
+    """Close a reader without waiting for the broker, which may be why it is closed."""
+    reader._reader.close_async(lambda _: None)  # noqa: SLF001 - its own close waits
+    reader._client._consumers.remove(reader)  # noqa: SLF001 - so does its close
+
+
 def place_of(message: pulsar.Message) -> MessagePlace:
     """Return where a message lies: a chunked one where its last chunk does."""
     message_id = message.message_id()

@@ -78,7 +78,7 @@ class PulsarPartition:
         self._fetched_bytes = 0
         self.last = None
         if reader is not None:
-            reader.close()
+            pulsar_client.leave(reader)
 
     def look(self, now: float) -> None:
         """Look whether the broker handed us a message, and ask for one when it is time.
@@ -121,7 +121,9 @@ class PulsarPartition:
         except pulsar.Timeout:
             return
         except pulsar.PulsarException:
-            self._reader = None
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                pulsar_client.leave(reader)
             raise
 
     def _take_in(self, message: pulsar.Message) -> None:

@@ -34,7 +34,8 @@ class PulsarSubscription:
     Order: by ledger, entry and place in the batch, within a partition.
     Resume: after the position that the listener names; of the broker's cursor nothing is asked.
     A chunked message of another producer comes whole if it began within
-    `pulsar.LOOKBACK_ENTRIES` of the position, in its ledger.
+    `pulsar.LOOKBACK_ENTRIES` of the position, in its ledger, and as long as no more than ten are
+    under way at once (the client's own limit); our producers' records need no chunks.
     """
 
     def __init__(

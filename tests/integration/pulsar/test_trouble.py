@@ -1,6 +1,8 @@
 """What goes wrong with a Pulsar: down, stopped, another protocol, refused: one line, in bounded
 time, nothing lost, and back by itself."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.pulsar import PulsarTransport
-from pipeline.sources import pulsar_client
+from pipeline.sources import pulsar_client, pulsar_subscription
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_subscription import PulsarSubscription
@@ -176,6 +178,26 @@ def test_a_file_that_is_missing_is_a_users_mistake(topic: Topic, tmp_path: Path)
     for made in (PulsarSubscription, PulsarSource, PulsarTransport):
         with pytest.raises(UserError, match="none is not a file"):
             made(nowhere)
+
+
+def test_a_broker_that_stands_still_is_said_so_and_a_seek_does_not_wait_for_it(
+    topic: Topic, guarded: LocalPulsar, worker: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulsar_subscription, "LOOKUP_SECONDS", 0.5)
+    topic.send(b"0")
+    shard = topic.shard(0)
+    until(lambda: worker.values(shard) == [b"0"], worker)
+    pid = guarded.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: worker.troubles, worker)
+        began = time.monotonic()
+        worker.subscription.seek(shard, after=None)
+        assert time.monotonic() - began < 0.5
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: worker.values(shard) == [b"0", b"0"], worker)
 
 
 def test_a_token_that_expires_under_way_stops_both_sides_until_it_is_replaced(

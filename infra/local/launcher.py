@@ -139,6 +139,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
         disabled_keys,
         ecs,
         function_process,
+        kafka_clusters,
         key_rotation,
         lambda_service,
         resharding,
@@ -149,6 +150,7 @@ async def _serve(listener: socket.socket, *, tasks: Path, minute_seconds: float)
     resharding.install()
     lambda_service.install()
     function_process.install()
+    kafka_clusters.install()
     ageing.install()
     disabled_keys.install()
     key_rotation.install()

@@ -1,0 +1,54 @@
+"""A stack on Kafka under the real engine: cluster, topic, workers made, changed in place, gone."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/worker:1"
+UP = ("up", "--yes", "--skip-preview")
+
+
+@pytest.fixture
+def on_kafka(engine: Any, aws: Any) -> Iterator[Any]:
+    """The stack `dev` on a topic, its image one that no change of the code makes anew."""
+    engine("stack", "init", "dev")
+    engine.set("aws:region", aws.region)
+    engine.set("sluice:stream", "kafka")
+    engine.set("sluice:worker_image", IMAGE)
+    yield engine
+    engine("destroy", "--yes", "--skip-preview")
+    engine("stack", "rm", "dev", "--yes", "--preserve-config")
+
+
+def test_a_cluster_its_topic_and_its_workers_are_made_once_and_changed_in_place(
+    on_kafka: Any, client: Callable[[str], Any]
+) -> None:
+    made = on_kafka(*UP).steps
+    assert set(made) == {"created"}
+    outputs = on_kafka.outputs()
+    kafka = client("kafka")
+    (cluster,) = kafka.list_clusters()["ClusterInfoList"]
+    topic = {"ClusterArn": cluster["ClusterArn"], "TopicName": outputs["stream_name"]}
+    assert kafka.describe_topic(**topic)["PartitionCount"] == 6
+    assert outputs["connection"]["security"] == "iam"
+    (service,) = client("ecs").describe_services(
+        cluster=outputs["worker_cluster"], services=[outputs["worker_service"]]
+    )["services"]
+    assert service["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] is True
+    scaled = client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    assert [t["MaxCapacity"] for t in scaled["ScalableTargets"]] == [4]
+
+    assert on_kafka(*UP).steps == {"unchanged": made["created"]}
+
+    on_kafka.set("sluice:partition_count", "12")
+    on_kafka.set("sluice:workers_max", "8")
+    changed = on_kafka(*UP).steps
+    assert "replaced" not in changed
+    assert kafka.describe_topic(**topic)["PartitionCount"] == 12
+
+
+def test_a_cluster_without_servers_is_made_once(on_kafka: Any) -> None:
+    on_kafka.set("sluice:kafka_cluster", "serverless")
+    made = on_kafka(*UP).steps
+    assert on_kafka(*UP).steps == {"unchanged": made["created"]}

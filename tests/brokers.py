@@ -30,7 +30,7 @@ def require(broker: str) -> None:
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka of one node, with a listener for TLS beside the plain one."""
     require("kafka")
-    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), with_tls=True)
+    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), with_tls=True, light=True)
     yield started
     started.stop()
 
@@ -39,6 +39,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that asks for no token, with a listener for TLS beside the plain one."""
     require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), with_tls=True)
+    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), with_tls=True, light=True)
     yield started
     started.stop()

@@ -19,6 +19,7 @@ from pulumi.runtime.mocks import MockEngine
 from pulumi.runtime.stack import run_in_stack
 
 from infra.local import stream_broker
+from infra.local.brokers.pulsar_admin import NAMESPACE
 from infra.local.monitor import LocalMonitor
 from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.errors import ProviderError
@@ -40,7 +41,7 @@ DEFAULTS: Final = {"package": "local", "retain_data": "false", "destroy_data": "
 environment, and its data lives no longer than it does."""
 GIVEN: Final[Mapping[stream_broker.Kind, Mapping[str, str]]] = {
     "kafka": {"kafka_cluster": "given", "kafka_security": "plaintext"},
-    "pulsar": {"pulsar_cluster": "given"},
+    "pulsar": {"pulsar_cluster": "given", "pulsar_namespace": NAMESPACE},
 }
 NOT_STARTED: Final = "127.0.0.1:1"
 """Stands for the address of a broker in a look at the settings before it is started."""

@@ -95,7 +95,9 @@ class KafkaTransport:
         outcomes: list[Outcome | None] = [None] * len(batch)
         for index, shipment in enumerate(batch):
             answered = partial(_answered, outcomes, index)
-            outcomes[index] = self._produce(producer, shipment, answered)
+            refused = self._produce(producer, shipment, answered)
+            if refused is not None:  # else another thread's poll may have brought the answer
+                outcomes[index] = refused
         deadline = time.monotonic() + self._delivery_seconds_max + OVERTIME_SECONDS
         try:
             while None in outcomes and time.monotonic() < deadline:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from sluice import doctor
-from sluice.doctor import FREE_BYTES_MIN, Check, Machine, checks, line, probe, ready
+from sluice.doctor import probe
+from sluice.machine import FREE_BYTES_MIN, JAVA_OLDEST, Check, Machine, checks, line, ready
 
 WELL = Machine(
     python=(3, 11, 7),
@@ -22,13 +23,16 @@ WELL = Machine(
     git=(2, 39, 5),
     free_bytes=FREE_BYTES_MIN,
     port="",
+    java=(21, 0, 8),
+    kafka=True,
+    pulsar=True,
     engine=Path("bin"),
     go=(1, 25, 11),
     credentials="env",
     region="eu-central-1",
 )
 REQUIRED = ("Python", "uv", "git", "disk space", "a free port")
-OPTIONAL = ("Pulumi CLI", "Go", "AWS credentials", "AWS region")
+OPTIONAL = ("Java", "Kafka", "Pulsar", "Pulumi CLI", "Go", "AWS credentials", "AWS region")
 
 
 def by_name(machine: Machine) -> dict[str, Check]:
@@ -53,6 +57,10 @@ def test_a_machine_that_has_all_is_ready_and_every_line_says_what_was_found() ->
         ("git", {"git": None}),
         ("disk space", {"free_bytes": FREE_BYTES_MIN - 1}),
         ("a free port", {"port": "Operation not permitted"}),
+        ("Java", {"java": None}),
+        ("Java", {"java": (17, 0, 2)}),
+        ("Kafka", {"kafka": False}),
+        ("Pulsar", {"pulsar": False}),
         ("Pulumi CLI", {"engine": None}),
         ("Go", {"go": None}),
         ("Go", {"go": (1, 24, 9)}),
@@ -107,6 +115,8 @@ def test_this_machine_is_seen_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     bare = probe(ask_aws=False)
     assert bare.python == sys.version_info[:3]
     assert bare.git is not None
+    assert bare.java is not None
+    assert bare.java >= JAVA_OLDEST
     assert (bare.port, bare.credentials, bare.region) == ("", None, None)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -116,5 +116,12 @@ class PulsarTransport:
         return self._lanes[number]
 
     def close(self) -> None:
-        """Give up what is under way and close every connection."""
+        """Give up what is under way and close every connection.
+
+        A callback that comes while `shutdown` holds Python's lock stops the whole process for ten
+        seconds, so what can still come is waited for, a little.
+        """
+        deadline = time.monotonic() + GRACE_SECONDS
+        while any(lane.expects for lane in self._lanes.values()) and time.monotonic() < deadline:
+            time.sleep(STEP_SECONDS)
         self._client.shutdown()

@@ -66,6 +66,8 @@ class PulsarLane:
         self._producer: Any = None
         self._made: deque[tuple[Result, Any]] = deque()
         self._making = False
+        self._closing = 0
+        self._closed: deque[Result] = deque()
         self._sequence = 0
         self._shipment: Shipment[Any] | None = None
 
@@ -100,7 +102,13 @@ class PulsarLane:
         """Give up a producer that is not connected, to be told the reason by making another."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close_async(lambda _: None)
+            self._closing += 1
+            producer.close_async(self._closed.append)
+
+    @property
+    def expects(self) -> bool:
+        """Whether the client still has to call back about a producer."""
+        return self._making != bool(self._made) or self._closing > len(self._closed)
 
     def send(self, shipment: Shipment[Any], answered: Callable[[Result], object]) -> None:
         """Send a shipment; the same one again carries the same sequence id (protocol.md, T17)."""

@@ -149,9 +149,12 @@ def fewer(
 
 
 def leave(reader: pulsar.Reader) -> None:
-    """Close a reader without waiting for the broker, which may be why it is closed."""
-    reader._reader.close_async(lambda _: None)  # noqa: SLF001 - its own close waits
-    reader._client._consumers.remove(reader)  # noqa: SLF001 - so does its close
+    """Let a reader be closed when its caller drops it, as C++ does to what nobody holds.
+
+    Its own `close` waits for the broker, which may be why it is closed; and a callback that comes
+    while `shutdown` holds Python's lock stops the whole process for ten seconds.
+    """
+    reader._client._consumers.remove(reader)  # noqa: SLF001 - the other holder
 
 
 def place_of(message: pulsar.Message) -> MessagePlace:

@@ -65,6 +65,11 @@ class Names:
         return f"{self.prefix}-lake-{self.account}-{self.region}"
 
     @property
+    def broker_bucket(self) -> str:
+        """What a cluster's own machines run, and where they offload to."""
+        return f"{self.broker_cluster}-{self.account}-{self.region}"
+
+    @property
     def ledger_table(self) -> str:
         """The ledger."""
         return f"{self.prefix}-ledger"

@@ -37,8 +37,10 @@ class Network(pulumi.ComponentResource):
     """Private subnets without gateway to the internet; callers reach endpoints and nothing else."""
 
     cidr: str
+    zones: Sequence[str]
     vpc_id: pulumi.Output[str]
     subnet_ids: list[pulumi.Output[str]]
+    """One in each of `zones`, in their order."""
     callers_group_id: pulumi.Output[str]
     """The security group of functions and workers: nothing comes in, and out go calls alone."""
     endpoints_group_id: pulumi.Output[str]
@@ -65,7 +67,7 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("nobody"),
             opts=self._child,
         )
-        self.cidr = args.cidr
+        self.cidr, self.zones = args.cidr, args.zones
         self.vpc_id = vpc.id
         subnets = self._subnets()
         self.subnet_ids = [subnet.id for subnet in subnets]

@@ -14,6 +14,7 @@ from infra.settings_kafka import KafkaSettings
 from infra.settings_keeping import KeepingSettings
 from infra.settings_network import NetworkSettings
 from infra.settings_processing import ProcessingSettings
+from infra.settings_pulsar import PulsarSettings
 from infra.settings_stream import StreamSettings
 from infra.settings_watching import WatchingSettings
 from infra.settings_worker import WorkerSettings
@@ -23,8 +24,8 @@ HOURS_PER_DAY: Final = 24
 COMMIT_DAYS: Final = 40
 """How long the ledger keeps a commit (`pipeline.ledger.items`, `COMMIT_KEEP_MS`)."""
 
-KAFKA_ZONES: Final = 3
-"""Of provisioned brokers: one copy of each record in each (`infra.stream_kafka`, `REPLICAS`)."""
+BROKER_ZONES: Final = 3
+"""One copy of each record in each (`infra.stream_kafka`, `REPLICAS`; `infra.pulsar.cluster`)."""
 
 OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 """The settings that the alarms are made from."""
@@ -40,6 +41,7 @@ class Settings(
     WorkerSettings,
     ProcessingSettings,
     KafkaSettings,
+    PulsarSettings,
     StreamSettings,
 ):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
@@ -94,23 +96,29 @@ class Settings(
     @model_validator(mode="after")
     def _broker_is_there(self) -> Self:
         """Refuse a broker that nobody could reach, and copies in more zones than there are."""
-        if self.stream != "kafka":
+        if self.stream == "kinesis":
             return self
-        given = self.kafka_cluster == "given"
+        cluster = self.kafka_cluster if self.stream == "kafka" else self.pulsar_cluster
+        given = cluster == "given"
         if given != (self.service_url is not None):
             raise ValueError(
                 "service_url: a given cluster is reached by it, and no other one; set it together "
-                "with kafka_cluster given"
+                f"with {self.stream}_cluster given"
             )
-        if given and self.kafka_security == "iam" and self.kafka_cluster_arn is None:
+        if cluster in ("provisioned", "own") and self.zones != BROKER_ZONES:
+            raise ValueError(
+                f"zones: {self.zones} cannot hold the {BROKER_ZONES} copies of each record; set "
+                f"zones to {BROKER_ZONES}"
+            )
+        if (
+            self.stream == "kafka"
+            and given
+            and self.kafka_security == "iam"
+            and self.kafka_cluster_arn is None
+        ):
             raise ValueError(
                 "kafka_cluster_arn: workers are allowed into a given cluster by it; set it, or "
                 "another kafka_security"
-            )
-        if self.kafka_cluster == "provisioned" and self.zones != KAFKA_ZONES:
-            raise ValueError(
-                f"zones: {self.zones} cannot hold the {KAFKA_ZONES} copies of each record; set "
-                f"zones to {KAFKA_ZONES}"
             )
         return self
 

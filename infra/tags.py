@@ -11,9 +11,12 @@ def tag_everything(tags: Mapping[str, str]) -> None:
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if not hasattr(type(args.resource), "tags"):
             return None
+        held = args.props.get("tags") or {}
+        # A group of machines has a list of them, and says of each whether its machines get it.
+        listed = [{"key": k, "value": v, "propagate_at_launch": True} for k, v in tags.items()]
+        merged = [*held, *listed] if isinstance(held, list) else {**held, **tags}
         return pulumi.ResourceTransformationResult(
-            props={**args.props, "tags": {**(args.props.get("tags") or {}), **tags}},
-            opts=args.opts,
+            props={**args.props, "tags": merged}, opts=args.opts
         )
 
     pulumi.runtime.register_stack_transformation(add)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pipeline import names
 from pipeline.errors import UserError
 from pipeline.sources.connections import Connection
+from pipeline.sources.credentials import with_credentials
 
 CLIENT_CONFIG: Final = Config(
     connect_timeout=3,
@@ -116,7 +117,12 @@ class WorkerSettings(BaseModel):
 
 def worker_settings() -> WorkerSettings:
     """Return the settings of this worker's process. Raises UserError."""
-    return WorkerSettings.from_environment(os.environ)
+    settings = WorkerSettings.from_environment(os.environ)
+    secret = os.environ.get(names.ENV_BROKER_CREDENTIALS)
+    if secret is None:
+        return settings
+    connection = with_credentials(settings.connection, secret)
+    return settings.model_copy(update={"connection": connection})
 
 
 def wall_clock_ms() -> int:

@@ -75,12 +75,13 @@ class Foundation:
         self,
         interfaces: Mapping[str, pulumi.Input[list[Statement]]],
         *,
+        through_s3: Sequence[Statement] = (),
         signed_by_aws: Sequence[Statement] = (),
     ) -> Network:
         """Make a private network from which lake, ledger and `interfaces` are reached.
 
-        `interfaces` say by service what may be done there; `signed_by_aws` what else may be read of
-        S3, for which a service of AWS signs.
+        `interfaces` say by service what may be done there, `through_s3` what else with S3;
+        `signed_by_aws` what may be read of S3 for which a service of AWS signs.
         """
         names, settings = self._names, self._settings
         account = names.account
@@ -95,7 +96,9 @@ class Foundation:
                 gateways={
                     "s3": self.lake.bucket_arn.apply(
                         lambda arn: through_endpoint(
-                            policies.use_lake(arn), account=account, signed_by_aws=signed_by_aws
+                            [*policies.use_lake(arn), *through_s3],
+                            account=account,
+                            signed_by_aws=signed_by_aws,
                         )
                     ),
                     "dynamodb": self.ledger.table_arn.apply(

@@ -1,7 +1,7 @@
 """The workers of a composition whose stream no function reads: image, log, network, service."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,19 @@ class Workers:
 
     network: Network
 
-    def __init__(self, settings: Settings, names: Names, base: Foundation) -> None:
-        """Make image, log group, and a network with a way to whatever starts a worker."""
+    def __init__(
+        self,
+        settings: Settings,
+        names: Names,
+        base: Foundation,
+        *,
+        interfaces: Mapping[str, pulumi.Input[list[Statement]]] | None = None,
+        through_s3: Sequence[Statement] = (),
+    ) -> None:
+        """Make image, log group, and a network with a way to whatever starts a worker.
+
+        `interfaces` and `through_s3` are what else is called from there (`Foundation.network`).
+        """
         self._settings, self._names, self._base = settings, names, base
         self._image = WorkerImage(
             "worker-image",
@@ -63,7 +74,9 @@ class Workers:
                 "ecr.api": pulling,
                 "ecr.dkr": pulling,
                 "logs": self._log_group.arn.apply(write_logs),
+                **(interfaces or {}),
             },
+            through_s3=through_s3,
             signed_by_aws=[layers_bucket(names.region)],
         )
 

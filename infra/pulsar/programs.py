@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 PREFIX: Final = "programs/"
+TOPICS_KEY: Final = "topics.json"
+"""Where the stack says what topics there should be."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,14 @@ from typing import Final
 
 from infra.local.provider import (
     application_auto_scaling,
+    autoscaling,
     budgets,
     cloudwatch,
     dynamodb,
     ec2,
     ecr,
     ecs,
+    elb,
     events,
     functions,
     glue,
@@ -17,8 +19,10 @@ from infra.local.provider import (
     kinesis,
     kms,
     logs,
+    machines,
     msk,
     s3,
+    secrets_manager,
     security_groups,
     sns,
 )
@@ -26,12 +30,14 @@ from infra.local.provider.resource_type import Call, Invoke, ResourceType
 
 _SERVICES: Final = (
     application_auto_scaling,
+    autoscaling,
     budgets,
     cloudwatch,
     dynamodb,
     ec2,
     ecr,
     ecs,
+    elb,
     events,
     functions,
     glue,
@@ -39,8 +45,10 @@ _SERVICES: Final = (
     kinesis,
     kms,
     logs,
+    machines,
     msk,
     s3,
+    secrets_manager,
     security_groups,
     sns,
 )

@@ -69,4 +69,25 @@ ROLE_POLICY: Final = ResourceType(
     gone=("NoSuchEntity",),
 )
 
-TYPES: Final = (ROLE, ROLE_POLICY)
+SERVICE_LINKED_ROLE: Final = ResourceType(
+    token="aws:iam/serviceLinkedRole:ServiceLinkedRole",
+    service="iam",
+    create=Call(
+        operation="create_service_linked_role",
+        parameters={
+            "AWSServiceName": "$awsServiceName",
+            "CustomSuffix": "$customSuffix",
+            "Description": "$description",
+        },
+        into="create",
+    ),
+    id="$create.Role.RoleName",
+    replaces=("awsServiceName", "customSuffix", "description"),
+    ignored=("tags",),
+    read=(Call(operation="get_role", parameters={"RoleName": "$id"}, into="read"),),
+    outputs={"arn": "$read.Role.Arn", "name": "$read.Role.RoleName"},
+    delete=(Call(operation="delete_service_linked_role", parameters={"RoleName": "$id"}),),
+    gone=("NoSuchEntity",),
+)
+
+TYPES: Final = (ROLE, ROLE_POLICY, SERVICE_LINKED_ROLE)

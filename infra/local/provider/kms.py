@@ -93,4 +93,24 @@ ALIAS: Final = ResourceType(
     gone=("NotFoundException",),
 )
 
-TYPES: Final = (KEY, ALIAS)
+GRANT: Final = ResourceType(
+    token="aws:kms/grant:Grant",
+    service="kms",
+    create=Call(
+        operation="create_grant",
+        parameters={
+            "Name": "$name",
+            "KeyId": "$keyId",
+            "GranteePrincipal": "$granteePrincipal",
+            "Operations": "$operations",
+        },
+        into="create",
+    ),
+    id="$create.GrantId",
+    replaces=("name", "keyId", "granteePrincipal", "operations"),
+    outputs={"grantId": "$id"},
+    delete=(Call(operation="revoke_grant", parameters={"KeyId": "$keyId", "GrantId": "$id"}),),
+    gone=("NotFoundException",),
+)
+
+TYPES: Final = (KEY, ALIAS, GRANT)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from infra.local.provider.resource_type import Call, ResourceType, Update
-from infra.local.provider.template import Content, Each, Joined, Pairs, Scope
+from infra.local.provider.template import Content, Each, First, Joined, Pairs, Scope
 
 _GONE: Final = ("NoSuchBucket", "NoSuchKey", "404")
 _BUCKET_ARN: Final = Joined(parts=("arn:aws:s3:::", "$bucket"))
@@ -209,7 +209,7 @@ _PUT_OBJECT: Final = Call(
     parameters={
         "Bucket": "$bucket",
         "Key": "$key",
-        "Body": Content(of="$source"),
+        "Body": First(of=(Content(of="$source"), "$content")),
         "ContentType": "$contentType",
     },
     into="put",
@@ -222,7 +222,9 @@ OBJECT: Final = ResourceType(
     id=Joined(parts=("$bucket", "/", "$key")),
     identity=("bucket", "key"),
     ignored=("tags",),
-    updates=(Update(properties=("source", "sourceHash", "contentType"), calls=(_PUT_OBJECT,)),),
+    updates=(
+        Update(properties=("source", "content", "sourceHash", "contentType"), calls=(_PUT_OBJECT,)),
+    ),
     outputs={"bucket": "$bucket", "key": "$key"},
     delete=(Call(operation="delete_object", parameters={"Bucket": "$bucket", "Key": "$key"}),),
     gone=_GONE,

@@ -94,6 +94,13 @@ class Encoded:
     of: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """The first of several templates that finds something."""
+
+    of: tuple[Template, ...]
+
+
 Operator = Each | Pairs | Keys | Choice | Given | Content | Parsed | Encoded
 
 
@@ -109,6 +116,9 @@ def render(template: Template, scope: Scope) -> Any:
         items = [render(item, scope) for item in template]
         found = [item for item in items if item is not ABSENT]
         return found if found or not template else ABSENT
+    if isinstance(template, First):
+        rendered_each = (render(each, scope) for each in template.of)
+        return next((value for value in rendered_each if value is not ABSENT), ABSENT)
     if isinstance(template, Operator | Joined):
         return _operate(template, scope)
     return template

@@ -14,8 +14,9 @@ from infra.local.provider.catalogue import INVOKES, TYPES
 from infra.local.provider.resource_type import Call, ResourceType
 
 SERVICES = (
-    *("appautoscaling", "budgets", "cloudwatch", "dynamodb", "ec2", "ecr", "ecs", "glue", "iam"),
-    *("kinesis", "kms", "lambda_", "msk", "s3", "sns", "vpc"),
+    *("appautoscaling", "autoscaling", "budgets", "cloudwatch", "dynamodb", "ebs", "ec2", "ecr"),
+    *("ecs", "glue", "iam", "kinesis", "kms", "lambda_", "lb", "msk", "s3", "secretsmanager"),
+    *("sns", "vpc"),
 )
 
 every_type = pytest.mark.parametrize("resource_type", TYPES.values(), ids=lambda t: t.token)

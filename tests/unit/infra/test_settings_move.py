@@ -7,6 +7,7 @@ import pytest
 
 from infra.settings import Settings
 from infra.settings_kafka import KafkaSettings
+from infra.settings_pulsar import PulsarSettings
 from infra.settings_worker import WorkerSettings
 from pipeline import names
 
@@ -144,6 +145,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
 OF_TOPICS = {
     *("stream", "partition_count", "service_url"),
     *KafkaSettings.model_fields,
+    *PulsarSettings.model_fields,
     *WorkerSettings.model_fields,
 }
 """What `test_settings_move_kafka.py` moves."""

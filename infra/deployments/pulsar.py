@@ -1,0 +1,163 @@
+"""The composition on Pulsar: a cluster of the stack's own or a given one, and its workers."""
+
+from typing import Any, Final
+
+import pulumi
+
+from infra import policies_pulsar as rights
+from infra.deployments.foundation import Foundation
+from infra.deployments.workers import Stream, Workers
+from infra.naming import Names
+from infra.pulsar.topics import NAMESPACE, TENANT, Topics
+from infra.pulsar_bucket import PulsarBucket, PulsarBucketArgs
+from infra.pulsar_secrets import PulsarSecrets, PulsarSecretsArgs
+from infra.settings import Settings
+from infra.stream_pulsar import Machines, PulsarStream, PulsarStreamArgs
+from pipeline import names as seams
+
+MINUTES_PER_HOUR: Final = 60
+GB: Final = 10**9
+
+
+class PulsarDeployment:
+    """Cluster, lake, ledger, workers and catalog of one stack."""
+
+    def __init__(self, settings: Settings, names: Names) -> None:
+        """Make all of it."""
+        self._settings, self._names = settings, names
+        self._base = Foundation(settings, names)
+        self._own = settings.pulsar_cluster == "own"
+        self._extra: dict[str, Any] = {}
+        credentials: dict[str, pulumi.Input[str]] = {}
+        if self._own:
+            service_url, credentials = self._cluster()
+        else:
+            service_url, credentials = self._given()
+        self._connection = service_url.apply(self._connected)
+        self._service = self._workers.run(
+            Stream(connection=self._connection, name=names.stream, secrets=credentials)
+        )
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What a client of the stack needs to know."""
+        return {
+            **self._base.outputs,
+            "stream_name": self._names.stream,
+            "connection": self._connection,
+            "worker_cluster": self._service.cluster_name,
+            "worker_service": self._service.service_name,
+            **self._extra,
+            "settings": {
+                "window_seconds": self._settings.window_seconds,
+                "retention_hours": self._settings.retention_hours,
+                "run_seconds_max": self._settings.run_seconds_max,
+                "partition_count": self._settings.partition_count,
+            },
+        }
+
+    def _given(self) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[str]]]:
+        """Return the service URL of a cluster that is there, and what workers are told of it."""
+        settings = self._settings
+        arn = settings.pulsar_credentials_arn
+        told = pulumi.Output.from_input(rights.read_secrets([arn] if arn else []))
+        self._workers = Workers(
+            settings, self._names, self._base, interfaces={"secretsmanager": told} if arn else {}
+        )
+        credentials: dict[str, pulumi.Input[str]] = (
+            {seams.ENV_BROKER_CREDENTIALS: arn} if arn else {}
+        )
+        return pulumi.Output.from_input(settings.service_url or ""), credentials
+
+    def _cluster(self) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[str]]]:
+        """Make the cluster; return its service URL, and what workers are told of it in secret."""
+        settings, names, base = self._settings, self._names, self._base
+        bucket = PulsarBucket(
+            "brokers",
+            PulsarBucketArgs(
+                bucket=names.broker_bucket,
+                key_arn=base.key_arn,
+                retain=settings.retain_data,
+                destroy=settings.destroys_data,
+            ),
+        )
+        secrets = PulsarSecrets(
+            "credentials",
+            PulsarSecretsArgs(
+                cluster=names.broker_cluster,
+                key_arn=base.key_arn,
+                destroy=settings.destroys_data,
+            ),
+        ).arns
+        self._workers = self._workers_beside(secrets)
+        stream = PulsarStream(
+            "stream",
+            PulsarStreamArgs(
+                cluster=names.broker_cluster,
+                account=names.account,
+                region=names.region,
+                machines=_machines(settings),
+                topics=_topics(settings, names),
+                network=self._workers.network,
+                bucket=bucket,
+                brokers_secret=secrets["brokers"],
+                key_arn=base.key_arn,
+                retain=settings.retain_data,
+            ),
+        )
+        self._extra = {"broker_bucket": bucket.bucket, "broker_secrets": secrets}
+        return stream.service_url, {seams.ENV_BROKER_CREDENTIALS: secrets["worker"]}
+
+    def _workers_beside(self, secrets: dict[str, pulumi.Output[str]]) -> Workers:
+        """Make what starts workers, in a network from which machines reach what they call."""
+        names = self._names
+        bucket_arn = f"arn:aws:s3:::{names.broker_bucket}"
+        told = pulumi.Output.all(secrets["brokers"], secrets["worker"])
+        return Workers(
+            self._settings,
+            names,
+            self._base,
+            interfaces={
+                "ec2": pulumi.Output.from_input(
+                    rights.through_ec2(names.region, names.account, names.broker_cluster)
+                ),
+                "secretsmanager": told.apply(rights.read_secrets),
+            },
+            through_s3=rights.through_s3(bucket_arn),
+        )
+
+    def _connected(self, service_url: str) -> dict[str, Any]:
+        """Return how workers, producers and tests reach the topic."""
+        return {
+            "kind": "pulsar",
+            "service_url": service_url,
+            "topic": f"persistent://{TENANT}/{NAMESPACE}/{self._names.stream}"
+            if self._own
+            else f"persistent://{self._settings.pulsar_namespace}/{self._names.stream}",
+            "subscription": self._names.worker,
+        }
+
+
+def _machines(settings: Settings) -> Machines:
+    return Machines(
+        metadata=settings.pulsar_metadata_machine,
+        bookie=settings.pulsar_bookie_machine,
+        broker=settings.pulsar_broker_machine,
+        bookies_per_zone=settings.pulsar_bookies_per_zone,
+        brokers=settings.pulsar_brokers,
+        journal_gb=settings.pulsar_journal_gb,
+        ledgers_gb=settings.pulsar_ledgers_gb,
+    )
+
+
+def _topics(settings: Settings, names: Names) -> Topics:
+    backlog, offload = settings.pulsar_backlog_gb_max, settings.pulsar_offload_gb
+    return Topics(
+        cluster=names.broker_cluster,
+        topic=names.stream,
+        partitions=settings.partition_count,
+        retention_minutes=settings.retention_hours * MINUTES_PER_HOUR,
+        subscription=names.worker,
+        backlog_bytes_max=-1 if backlog is None else backlog * GB,
+        offload_bytes=-1 if offload is None else offload * GB,
+    )

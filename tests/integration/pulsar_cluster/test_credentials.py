@@ -1,0 +1,123 @@
+"""What the cluster's machines wait for is put once, whole, and renewed when asked."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import pulsar_credentials
+from infra.local.supervisor import LocalAws
+from infra.pulsar.credentials import make_tls, make_token_keys
+from infra.pulsar.node.calls import Aws
+from infra.pulsar.node.machine import prepare
+from infra.pulsar.programs import JAVA
+from infra.pulsar_credentials import fill_secrets, hosts_of, put_programs, values
+from infra.pulsar_nodes import BROKER_FILES
+from infra.pulsar_secrets import KINDS
+from pipeline.errors import UserError
+from pipeline.sources.connections import PulsarConnection
+from pipeline.sources.credentials import with_credentials
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def arns(client: Callable[[str], Any], request: pytest.FixtureRequest) -> dict[str, str]:
+    manager = client("secretsmanager")
+    return {
+        kind: manager.create_secret(Name=f"{request.node.name}-{kind}")["ARN"] for kind in KINDS
+    }
+
+
+def made() -> dict[str, dict[str, str]]:
+    return values(make_tls(["brokers"], now=NOW), make_token_keys())
+
+
+def test_they_are_put_once_and_anew_when_asked(
+    client: Callable[[str], Any], arns: dict[str, str]
+) -> None:
+    manager, first, second = client("secretsmanager"), made(), made()
+    assert fill_secrets(manager, arns, first, renew=False)
+    assert not fill_secrets(manager, arns, second, renew=False)
+    held = manager.get_secret_value(SecretId=arns["worker"])["SecretString"]
+    assert json.loads(held) == first["worker"]
+    assert fill_secrets(manager, arns, second, renew=True)
+    held = manager.get_secret_value(SecretId=arns["worker"])["SecretString"]
+    assert json.loads(held) == second["worker"]
+
+
+def test_a_brokers_machine_makes_its_files_of_them(
+    client: Callable[[str], Any],
+    arns: dict[str, str],
+    aws: LocalAws,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    fill_secrets(client("secretsmanager"), arns, made(), renew=False)
+    machine = {
+        "artifacts": [],
+        "files": {},
+        "secrets": [{"arn": arns["brokers"], "files": BROKER_FILES}],
+    }
+    api = Aws(aws.region, (aws.access_key_id, aws.secret_access_key, ""))
+    prepare(api, machine, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == set(BROKER_FILES)
+
+
+def test_who_signs_is_told_to_nobody_else() -> None:
+    held = made()
+    private = held["signing"]["private"]
+    assert [kind for kind in held if private in held[kind].values()] == ["signing"]
+
+
+def test_a_worker_reads_them_from_files_of_its_own() -> None:
+    connection = PulsarConnection(service_url="pulsar+ssl://b:6651", topic="persistent://a/b/c")
+    held = made()["worker"]
+    found = with_credentials(connection, json.dumps(held))
+    assert isinstance(found, PulsarConnection)
+    assert found.token_file is not None
+    assert found.ca_file is not None
+    assert found.token_file.read_text() == held["token"]
+    assert found.token_file.stat().st_mode & 0o077 == 0
+    assert found.ca_file.read_text() == held["ca"]
+
+
+@pytest.mark.parametrize("secret", ["", "[]", "{}", "7", '{"password": "x"}'])
+def test_a_secret_that_is_none_is_said_without_telling_it(secret: str) -> None:
+    connection = PulsarConnection(service_url="pulsar+ssl://b:6651", topic="persistent://a/b/c")
+    with pytest.raises(UserError, match="fill their secret"):
+        with_credentials(connection, secret)
+
+
+def test_the_certificate_is_for_the_load_balancer_and_for_each_broker() -> None:
+    url = "pulsar+ssl://brokers-1.elb.eu-central-1.amazonaws.com:6651"
+    assert hosts_of(url, "eu-central-1") == [
+        "brokers-1.elb.eu-central-1.amazonaws.com",
+        "*.eu-central-1.compute.internal",
+    ]
+    assert hosts_of(url, "us-east-1")[1] == "*.ec2.internal"
+
+
+def test_programs_are_put_by_their_hash_alone(
+    client: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, said = client("s3"), list[str]()
+    s3.create_bucket(Bucket="put-programs")
+    (tmp_path / "java").write_bytes(b"java")
+    right = replace(JAVA, name="java", sha256=hashlib.sha256(b"java").hexdigest())
+    for name in ("DISTRIBUTION", "JAVA", "OFFLOADERS"):
+        monkeypatch.setattr(pulsar_credentials, name, right)
+    put_programs(s3, "put-programs", tmp_path, said.append)
+    assert said == ["java: put"]
+    assert s3.head_object(Bucket="put-programs", Key=right.key)["ContentLength"] == 4
+    for name in ("DISTRIBUTION", "JAVA", "OFFLOADERS"):
+        monkeypatch.setattr(pulsar_credentials, name, JAVA)
+    (tmp_path / JAVA.name).write_bytes(b"evil")
+    with pytest.raises(UserError, match="its sha256 is"):
+        put_programs(s3, "put-programs", tmp_path, said.append)

@@ -17,7 +17,12 @@ from loadtests.plan import Plan
 from loadtests.report.facts import Happening
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, UserError
-from pipeline.functions import worker_for
+from pipeline.ledger.dynamodb import DynamoLedger
+from pipeline.producer.lanes import address_of
+from pipeline.producer.outcomes import Outcome
+from pipeline.producer.queues import Shipment
+from pipeline.producer.settings import ProducerSettings
+from pipeline.producer.transports import transport_for
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.console import ERR, progress, result, say, shown
@@ -32,8 +37,13 @@ from sluice.up import bring_up
 STACK: Final = "demo"
 COMPRESSION: Final = 15.0
 """Times that alarms and schedules go faster than on AWS: nobody waits ten minutes for a demo."""
-SETTINGS: Final = {"shard_count": "2", "canary_seconds_max": "20", "canary_minutes_max": "10"}
-"""Minutes are short and canaries take real seconds: much is allowed of the former."""
+STREAMS: Final = {
+    # Minutes are short and canaries take real seconds: much is allowed of the former.
+    "kinesis": {"shard_count": "2", "canary_seconds_max": "20", "canary_minutes_max": "10"},
+    "kafka": {"stream": "kafka", "partition_count": "2"},
+    "pulsar": {"stream": "pulsar", "partition_count": "2"},
+}
+"""The streams on which the story can be told, and a stack's settings for each."""
 LAST_ACT: Final = "poison-that-parses-wrong"
 DURATION_SECONDS: Final = 20.0
 RATE: Final = 2_000.0
@@ -72,26 +82,37 @@ class Trouble:
     def _poison(self) -> None:
         """Put bytes on the stream that nothing can read."""
         self.poisoned = True
-        stream = self.stack.environment.settings.stream
-        self.stack.environment.kinesis.put_record(
-            StreamName=stream, PartitionKey="poison", Data=POISON_RECORD
+        settings = ProducerSettings()
+        address = address_of(0, settings.lanes)
+        record: Shipment[None] = Shipment(
+            address=address, lane=0, opened_at=0.0, data=POISON_RECORD
         )
+        transport = transport_for(self.stack.connection, settings, where=self.stack.where)
+        try:
+            outcomes = transport.send([record])
+        finally:
+            transport.close()
+        if outcomes != [Outcome.WRITTEN]:
+            raise OperatingError(f"the stream did not take the demo's own record: {outcomes[0]}")
         self._note("a record that no parser can read is on the stream")
 
     def _kill(self) -> None:
-        """Kill the function's process while it has a batch in its hands."""
+        """Kill the function's or the worker's process while it has a batch in its hands."""
         busy = self._busy_shard()
         if busy is None:
             return  # the load has not ended: the next call looks again
         self.killed = True
-        for pid in self.aws.worker_pids():
+        on_kinesis = self.stack.connection.kind == "kinesis"
+        for pid in self.aws.worker_pids() if on_kinesis else self.aws.task_pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._note(f"the function's process is killed in the middle of a batch of {busy}")
+        whose = "function" if on_kinesis else "worker"
+        self._note(f"the {whose}'s process is killed in the middle of a batch of {busy}")
 
     def _busy_shard(self) -> str | None:
         """Return a shard whose head says that an attempt is under way, None if none soon is."""
-        ledger = worker_for(self.stack.environment).ledger
+        environment = self.stack.environment
+        ledger = DynamoLedger(environment.dynamodb, environment.settings.ledger_table)
         deadline = time.monotonic() + LOOK_SECONDS_MAX
         while time.monotonic() < deadline:
             for shard in ledger.shards():
@@ -105,7 +126,7 @@ class Trouble:
         ERR.print(f"[bold red]![/] {text}")
 
 
-def last_act(home: Path, stack: Stack) -> tuple[Happening, ...]:
+def last_act(home: Path, stack: Stack, settings: dict[str, str]) -> tuple[Happening, ...]:
     """Trip an alarm of the stack, clear it by its runbook, and return what happened when.
 
     A producer's release sends events that break their contract; the drill of that name waits for
@@ -116,7 +137,7 @@ def last_act(home: Path, stack: Stack) -> tuple[Happening, ...]:
     rig = Rig(
         home=home,
         stack=stack,
-        settings=dict(SETTINGS),
+        settings=settings,
         on_note=lambda note: ERR.print(f"[bold red]![/] {note.strip()}"),
     )
     outcome = run_drill(find(LAST_ACT), rig)
@@ -161,10 +182,17 @@ def tell(stack: Stack, load: Path, *, kept: bool) -> None:
 @click.option("--events", type=int, help="Number of events.")
 @click.option("--duration", type=float, help=f"Seconds of load; {DURATION_SECONDS:.0f} if neither.")
 @click.option("--rate", type=float, default=RATE, show_default=True, help="Events a second.")
+@click.option(
+    "--stream",
+    type=click.Choice(list(STREAMS)),
+    default="kinesis",
+    show_default=True,
+    help="What carries the events: Kinesis, or a real broker on this machine.",
+)
 @click.option("--open", "open_report", is_flag=True, help="Open the report in a browser.")
 @click.option("--keep", is_flag=True, help="Leave the stack running.")
 @click.pass_obj
-def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
+def demo(home: Path, /, *, stream: str, open_report: bool, keep: bool, **wanted: Any) -> int:
     """Provision, load, break, verify, report; exit 0 when every event is accounted for."""
     if wanted["events"] is not None and wanted["duration"] is not None:
         raise UserError("give --events or --duration, not both")
@@ -177,8 +205,9 @@ def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
         )
     began = time.monotonic()
     ERR.print(Panel("Sluice: events in, rows out, everything accounted for", expand=False))
+    settings = dict(STREAMS[stream])
     try:
-        stack = bring_up(home, STACK, dict(SETTINGS), None, compression=COMPRESSION)
+        stack = bring_up(home, STACK, settings, None, compression=COMPRESSION)
         aws = supervisor.running(folder)
         assert aws is not None
         plan = load_plan(stack, **wanted)
@@ -186,7 +215,7 @@ def demo(home: Path, /, *, open_report: bool, keep: bool, **wanted: Any) -> int:
         trouble = Trouble(stack=stack, aws=aws)
         with progress() as bars:
             send(plan, load, bars=bars, while_running=trouble.make)
-        happenings = (*trouble.happenings, *last_act(home, stack))
+        happenings = (*trouble.happenings, *last_act(home, stack, settings))
         evaluation, paths = conclude(stack, load, happenings=happenings)
     except BaseException:
         stop_local(folder)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Self
 
-import boto3
 import numpy as np
 
 from loadtests import poison
@@ -19,9 +18,9 @@ from pipeline.audit.history import Answer
 from pipeline.domain.contracts import DEPARTURES
 from pipeline.environment import wall_clock_ms
 from pipeline.producer.answers import Answered, BufferFull
-from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.producer import Producer
-from pipeline.producer.settings import ProducerSettings, client_config
+from pipeline.producer.settings import ProducerSettings
+from pipeline.producer.transports import transport_for
 from sluice.stack import Stack
 
 TICK_SECONDS: Final = 0.05
@@ -62,11 +61,8 @@ class Traffic(threading.Thread):
         self._history = History(self.folder, table="departures", producer=SENDER)
         self._over = threading.Event()
         self._failure: Exception | None = None
-        client = boto3.client("kinesis", config=client_config(settings), **stack.where)
-        stream = stack.environment.settings.stream
-        self._producer: Producer[int] = Producer(
-            KinesisTransport(client, stream), settings, self._answered
-        )
+        transport = transport_for(stack.connection, settings, where=stack.where)
+        self._producer: Producer[int] = Producer(transport, settings, self._answered)
 
     def __enter__(self) -> Self:
         self.start()

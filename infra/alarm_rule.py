@@ -14,7 +14,7 @@ a new alarm finds nothing but missing points (its user guide, "Configuring how C
 treat missing data"): where silence is trouble the expression says so, by a series that must not
 be silent itself. `ignore` would keep an alarm on for ever."""
 Source = Literal[
-    "function", "sweeper", "probe", "auditor", "stream", "mapping", "table", "pipeline"
+    "function", "sweeper", "probe", "auditor", "scaler", "stream", "mapping", "table", "pipeline"
 ]
 """Whose metric it is; `DIMENSIONS` has the dimension's name, the composition its value."""
 Page = Literal["lake-is-late", "data-at-risk"]
@@ -30,6 +30,7 @@ DIMENSIONS: Final[Mapping[Source, str]] = {
     "sweeper": "FunctionName",
     "probe": "FunctionName",
     "auditor": "FunctionName",
+    "scaler": "FunctionName",
     "stream": "StreamName",
     "mapping": "EventSourceMappingUUID",
     "table": "TableName",
@@ -115,6 +116,8 @@ class Objectives:
     small_files_max: int
     audit_minutes: int
     """0 for a stack without an auditor."""
+    scales_shards: bool
+    """Whether there is a scaler to watch."""
     quiet_minutes: int | None
 
 

@@ -89,9 +89,11 @@ def _watcher_errors(objectives: Objectives) -> Rule:
     watchers: tuple[Source, ...] = ("sweeper", "probe")
     if objectives.audit_minutes:
         watchers = (*watchers, "auditor")
+    if objectives.scales_shards:
+        watchers = (*watchers, "scaler")
     return Rule(
         id="watcher-errors",
-        summary="Runs of the sweeper, the probe or the auditor fail.",
+        summary="Runs of the sweeper, the probe, the auditor or the scaler fail.",
         series={watcher: _of_lambda("Errors", watcher) for watcher in watchers},
         expression=" + ".join(f"FILL({watcher}, 0)" for watcher in watchers),
         threshold=0,

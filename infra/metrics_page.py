@@ -29,6 +29,7 @@ ORIGINS: Final[dict[Origin, str]] = {
     "domain": "By the same, of a contract's events: declared beside it, yours to replace",
     "probe": "By the probe, once a minute, from outside: it speaks when nothing else does",
     "auditor": "By the auditor, once every few minutes",
+    "scaler": "By the scaler, once a minute, where a stack has one",
     "producer": "By a producer's process, once a minute, where it is told to "
     "(`sluice load --producer-metrics`)",
     "worker": "By each process of the long-running worker, every few seconds, beside its takes'",

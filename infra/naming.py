@@ -95,6 +95,11 @@ class Names:
         return f"{self.prefix}-lake-auditor"
 
     @property
+    def shard_scaler(self) -> str:
+        """The function that changes the number of shards."""
+        return f"{self.prefix}-shard-scaler"
+
+    @property
     def key_alias(self) -> str:
         """The key's alias, in KMS's own form."""
         return f"alias/{self.prefix}"

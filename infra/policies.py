@@ -86,6 +86,16 @@ def feed_function(stream_arn: str, bucket_arn: str) -> list[Statement]:
     ]
 
 
+def change_shards(stream_arn: str) -> list[Statement]:
+    """See how many shards a stream has, and change that."""
+    return [allow(["kinesis:DescribeStreamSummary", "kinesis:UpdateShardCount"], [stream_arn])]
+
+
+def read_metrics() -> list[Statement]:
+    """Read metrics, which have no ARN (Service Authorization Reference, "Amazon CloudWatch")."""
+    return [allow(["cloudwatch:GetMetricData"], ["*"])]
+
+
 def send_canaries(stream_arn: str) -> list[Statement]:
     """Put single records on a stream: all that the probe writes anywhere, its log aside."""
     return [allow(["kinesis:PutRecord"], [stream_arn])]
@@ -190,6 +200,12 @@ def audit_lake(*, stream: str, ledger: str, lake: str, key: str) -> list[Stateme
         *read_lake(lake, AUDITED_PREFIXES),
         *decrypt_with_key(key),
     ]
+
+
+def scale_shards(*, stream: str, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what the scaler may do: measure the stream and change its shards, and no more."""
+    del ledger, lake, key
+    return [*change_shards(stream), *read_metrics()]
 
 
 def write_logs(log_group_arn: str) -> list[Statement]:

@@ -1,4 +1,4 @@
-"""A function that a schedule invokes: sweeper, probe and auditor are each one."""
+"""A function that a schedule invokes: sweeper, probe, auditor and scaler are each one."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,6 +12,7 @@ TYPES: Final = {
     "sweeper": "sluice:processing:Sweeper",
     "probe": "sluice:watch:Probe",
     "auditor": "sluice:watch:Auditor",
+    "scaler": "sluice:stream:Scaler",
 }
 """Part of the URNs of all that a component makes: a changed one makes everything anew."""
 
@@ -20,7 +21,7 @@ TYPES: Final = {
 class ScheduledFunctionArgs:
     """What a scheduled function is made from."""
 
-    kind: Literal["sweeper", "probe", "auditor"]
+    kind: Literal["sweeper", "probe", "auditor", "scaler"]
     function: FunctionArgs
     rule: str
     """Name of the schedule."""

@@ -15,6 +15,7 @@ from infra.settings_keeping import KeepingSettings
 from infra.settings_network import NetworkSettings
 from infra.settings_processing import ProcessingSettings
 from infra.settings_pulsar import PulsarSettings
+from infra.settings_scaling import ScalingSettings
 from infra.settings_stream import StreamSettings
 from infra.settings_watching import WatchingSettings
 from infra.settings_worker import WorkerSettings
@@ -42,6 +43,7 @@ class Settings(
     ProcessingSettings,
     KafkaSettings,
     PulsarSettings,
+    ScalingSettings,
     StreamSettings,
 ):
     """The settings of one stack, by the names under which `pulumi config set` takes them.
@@ -61,6 +63,12 @@ class Settings(
                 "shard_count: an on-demand stream chooses its shards itself; "
                 "remove shard_count or set stream_mode to provisioned"
             )
+        if fault := self.scaling_fault(
+            shard_count=self.shard_count,
+            on_demand=self.stream_mode == "on_demand",
+            kinesis=self.stream == "kinesis",
+        ):
+            raise ValueError(fault)
         if self.budget_usd is None and self.budget_email is not None:
             raise ValueError("budget_email: there is no budget to tell of; set budget_usd as well")
         if self.window_seconds > retention_seconds:

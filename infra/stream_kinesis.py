@@ -58,6 +58,8 @@ class KinesisStreamArgs:
     """Shards of a provisioned stream; an on-demand one has none to set."""
     retention_hours: int
     key_arn: pulumi.Input[str]
+    scaled: bool = False
+    """Whether a scaler of the stack changes the shards: then their number is only the first one."""
     retain: bool
     """Whether the stream refuses to be destroyed."""
 
@@ -82,7 +84,11 @@ class KinesisStream(pulumi.ComponentResource):
             retention_period=args.retention_hours,
             encryption_type="KMS",
             kms_key_id=args.key_arn,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.retain),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.retain,
+                ignore_changes=["shard_count"] if args.scaled else None,
+            ),
         )
         self.stream_name = stream.name
         self.stream_arn = stream.arn

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pipeline import names
 from pipeline.errors import UserError
+from pipeline.scaling import Scaling
 from pipeline.sources.connections import Connection
 from pipeline.sources.credentials import with_credentials
 
@@ -150,7 +151,30 @@ def clients(*, config: Config = CLIENT_CONFIG, **where: Any) -> dict[str, Any]:
     }
 
 
+def function_settings() -> FunctionSettings:
+    """Return the settings of this function's process. Raises UserError."""
+    return FunctionSettings.from_environment(os.environ)
+
+
+def scaling() -> Scaling:
+    """Return what this function, the scaler, is told. Raises UserError."""
+    try:
+        told = Scaling.from_text(os.environ.get(names.ENV_SHARD_SCALING, ""))
+        _ = told.entries
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"the scaler's environment is wrong: {names.ENV_SHARD_SCALING}: {error}; "
+            "deploy it with the Pulumi program"
+        ) from None
+    return told
+
+
+def client(service: str, *, config: Config = CLIENT_CONFIG) -> Any:
+    """Return a client of a service that only one function calls."""
+    return boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+
+
 @lru_cache(maxsize=1)
 def function_environment() -> Environment:
     """Return the environment of this function, built on the first call of a cold start."""
-    return Environment(settings=FunctionSettings.from_environment(os.environ), **clients())
+    return Environment(settings=function_settings(), **clients())

@@ -19,7 +19,14 @@ from pipeline.core.records import Position, Record
 from pipeline.core.result import Attempt, CoreResult
 from pipeline.domain import catalog
 from pipeline.domain.known_good import KNOWN_GOOD
-from pipeline.environment import Environment, function_environment
+from pipeline.environment import (
+    Environment,
+    client,
+    function_environment,
+    function_settings,
+    scaling,
+    wall_clock_ms,
+)
 from pipeline.errors import BrokenInvariant, Refused
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Core, Seen
@@ -28,6 +35,7 @@ from pipeline.ledger.state import TakeOutcome
 from pipeline.meter import Meter
 from pipeline.metrics import Metric, MetricLog, Value
 from pipeline.probe import probe
+from pipeline.shard_scaler import Scaler
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
@@ -137,6 +145,29 @@ def audit_lake(remaining_ms: RemainingMs) -> dict[str, Any]:
         process.environment,
         metric_log(process.environment),
         deadline_ms=process.environment.clock_ms() + remaining_ms(),
+    )
+
+
+def scale_shards() -> dict[str, Any]:
+    """Bring the stream a step nearer to the shards that it should have; answer what was done."""
+    return _scaler().scale()
+
+
+@lru_cache(maxsize=1)
+def _scaler() -> Scaler:
+    """Return this process's scaler, made by its first run; it calls nothing but these two."""
+    settings = function_settings()
+    return Scaler(
+        stream=settings.stream,
+        scaling=scaling(),
+        kinesis=client("kinesis"),
+        cloudwatch=client("cloudwatch"),
+        log=MetricLog(
+            namespace=settings.metrics_namespace,
+            stream=settings.stream,
+            clock_ms=wall_clock_ms,
+            log=sys.stdout,
+        ),
     )
 
 

@@ -8,9 +8,9 @@ from typing import Final, Literal, TextIO
 from pipeline.errors import BrokenInvariant
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
-Origin = Literal["takes", "probe", "auditor", "producer", "worker", "domain"]
-"""Who emits a metric: the takes of stream processor, sweeper and worker, the probe, the auditor, a
-producer's own process, the worker's loop, or the takes for a contract of the domain."""
+Origin = Literal["takes", "probe", "auditor", "scaler", "producer", "worker", "domain"]
+"""Who emits a metric: the takes of stream processor, sweeper and worker, the probe, auditor, scaler,
+a producer's own process, the worker's loop, or the takes for a contract of the domain."""
 
 STREAM_DIMENSION: Final = "Stream"
 REASON_DIMENSION: Final = "Reason"
@@ -58,9 +58,7 @@ ARRIVAL_TO_QUERYABLE_MS: Final = Metric(
 FILES: Final = Metric(name="FilesPublished", unit="Count", meaning="Files made visible.")
 BYTES: Final = Metric(name="BytesPublished", unit="Bytes", meaning="Bytes of the visible files.")
 CONFLICTS: Final = Metric(
-    name="CommitConflicts",
-    unit="Count",
-    meaning="Attempts that lost the head of their shard to another one.",
+    name="CommitConflicts", unit="Count", meaning="Attempts that lost their shard's head."
 )
 COLD_STARTS: Final = Metric(
     name="ColdStarts", unit="Count", meaning="First runs of a process, its imports behind it."
@@ -120,6 +118,16 @@ CONSERVATION_GAP: Final = Metric(
     unit="Count",
     meaning="By how many events commits differ from what the stream accepted: 0 is right.",
     origin="auditor",
+)
+
+SHARDS: Final = Metric(
+    name="ShardsOpen", unit="Count", meaning="Open shards of the stream.", origin="scaler"
+)
+SHARDS_WANTED: Final = Metric(
+    name="ShardsWanted", unit="Count", meaning="Shards that it goes to.", origin="scaler"
+)
+SHARD_CHANGES: Final = Metric(
+    name="ShardChanges", unit="Count", meaning="1 for a run that changed them.", origin="scaler"
 )
 
 PRODUCER_BUFFER: Final = Metric(
@@ -188,6 +196,9 @@ CATALOGUE: Final = (
     AUDIT_DUPLICATED,
     AUDIT_ALTERED,
     CONSERVATION_GAP,
+    SHARDS,
+    SHARDS_WANTED,
+    SHARD_CHANGES,
     PRODUCER_BUFFER,
     PRODUCER_THROTTLED,
     PRODUCER_REFUSED,

@@ -146,6 +146,8 @@ class Resharder:
         with functions.told(doing):
             operation(StreamName=self.stream, **what)
         self._wait_active()
+        if self._scaled:
+            return  # the program leaves their number alone
         count = len(self.shards())
         if self.stack.endpoint is None:
             pulumi_cli.configure(self.stack.name, {"shard_count": str(count)})
@@ -161,11 +163,23 @@ class Resharder:
         remember(self.stack.folder, settings)
 
     def count(self, wanted: int) -> None:
-        """Go to so many shards in as few steps as Kinesis takes. Raises as `change` does."""
+        """Go to so many shards in as few steps as Kinesis takes. Raises as `change` does.
+
+        Raises UserError too for a stack whose scaler decides.
+        """
         self._refuse_on_demand()
+        if self._scaled:
+            raise UserError(
+                f"the scaler of stack {self.stack.name} decides how many shards there are; give it "
+                f"other limits: ./dev sluice deploy --stack {self.stack.name} shard_count_min=..."
+            )
         for step in steps_to(len(self.shards()), wanted):
             deploy_stack(self.home, self.stack.name, (f"shard_count={step}",))
             self._wait_active()
+
+    @property
+    def _scaled(self) -> bool:
+        return bool(self.stack.outputs["settings"].get("scales_shards"))
 
     def _refuse_on_demand(self) -> None:
         mode = self._summary().get("StreamModeDetails", {}).get("StreamMode")

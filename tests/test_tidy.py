@@ -29,8 +29,9 @@ INFRA_MAY_IMPORT_OF_PIPELINE = {
     "pipeline.errors",
     "pipeline.metrics",
     "pipeline.names",
+    "pipeline.scaling",
 }
-PURE = ("pipeline/core", "pipeline/ledger/protocol.py", "pipeline/audit")
+PURE = ("pipeline/core", "pipeline/ledger/protocol.py", "pipeline/audit", "pipeline/scaling.py")
 IMPURE_MODULES = {
     *("boto3", "botocore", "os", "random", "requests", "secrets", "socket", "subprocess"),
     *("threading", "time", "urllib", "uuid"),

@@ -51,14 +51,19 @@ class Batches:
 
     @property
     def watches_a_month(self) -> float:
-        """Runs of sweeper and probe, one a minute each, and of the auditor."""
-        return self._minutes * 2 + self.audits_a_month
+        """Runs of sweeper and probe, one a minute each, of the auditor, and of a scaler."""
+        return self._minutes * 2 + self.audits_a_month + self.scalings_a_month
 
     @property
     def audits_a_month(self) -> float:
         """Runs of the auditor."""
         every = self.settings.audit_minutes
         return self._minutes / every if every else 0
+
+    @property
+    def scalings_a_month(self) -> float:
+        """Runs of the scaler, one a minute where there is one."""
+        return self._minutes if self.settings.scales_shards else 0
 
     @property
     def _minutes(self) -> float:

@@ -51,6 +51,9 @@ LISTS_A_MINUTE: Final = 2
 GETS_A_MINUTE: Final = 4
 """The probe looks for its canary in the newest files of the hour, and of the one before."""
 
+METRICS_A_SCALING: Final = 3
+"""The scaler reads bytes, records and its own changes, each a metric."""
+
 LOG_BYTES_A_RUN: Final = 2 * KB
 """The metrics' line, and the platform's START, END and REPORT; assumed."""
 VALUES_OF_A_DIMENSION: Final = 5

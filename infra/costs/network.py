@@ -10,6 +10,8 @@ from infra.settings import Settings
 INTERFACES: Final = ("kinesis-streams",)
 """What functions call and that has no gateway endpoint; S3 and DynamoDB have one, for nothing
 (Amazon VPC user guide, "Gateway endpoints")."""
+SCALER_INTERFACES: Final = ("monitoring",)
+"""What the scaler calls besides."""
 
 
 def network(settings: Settings, load: Load, prices: Prices) -> list[Line]:
@@ -19,7 +21,8 @@ def network(settings: Settings, load: Load, prices: Prices) -> list[Line]:
 
 def endpoints(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     """Return the lines of the endpoints: hours in each zone, and what is read through them."""
-    hours = len(INTERFACES) * settings.zones * HOURS_PER_MONTH
+    called = (*INTERFACES, *(SCALER_INTERFACES if settings.scales_shards else ()))
+    hours = len(called) * settings.zones * HOURS_PER_MONTH
     read = read_gb(settings, load)
     return [
         Line(resource="network", quantity=hours, price=prices["endpoint_hour"]),

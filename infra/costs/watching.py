@@ -23,6 +23,7 @@ def watching(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
         Line(resource="watching", quantity=quantity, price=prices[key])
         for quantity, key in (
             (custom_metrics(settings), "cloudwatch_metric"),
+            (batches.scalings_a_month * figures.METRICS_A_SCALING, "cloudwatch_metric_read"),
             (sum(len(rule.series) for rule in chosen), "cloudwatch_alarm_metric"),
             (len(composites(chosen)), "cloudwatch_composite"),
             (1, "cloudwatch_dashboard"),
@@ -37,7 +38,8 @@ def custom_metrics(settings: Settings) -> int:
     emitted = [
         metric
         for metric in (*CATALOGUE, *MEASURES)
-        if settings.audit_minutes or metric.origin != "auditor"
+        if (settings.audit_minutes or metric.origin != "auditor")
+        and (settings.scales_shards or metric.origin != "scaler")
     ]
     return sum(_series(metric) for metric in emitted)
 

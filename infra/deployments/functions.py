@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -77,15 +77,19 @@ class Functions:
         rights: Rights,
         *,
         concurrency_max: int | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> FunctionArgs:
-        """Return the arguments of one function, which may do what `rights` says."""
+        """Return the arguments of one function, which may do what `rights` says.
+
+        `more` are variables that it alone is given.
+        """
         settings = self._settings
         return FunctionArgs(
             function=function,
             handler=handler,
             description=description,
             package=self._package,
-            variables=self._variables,
+            variables={**self._variables, **(more or {})},
             statements=self._arns.apply(lambda arns: rights(**arns)),
             log_group=self._names.log_group(function),
             log_days=settings.log_days,

@@ -37,6 +37,7 @@ class KinesisDeployment:
                 stream=names.stream,
                 mode=settings.stream_mode,
                 shard_count=settings.shard_count,
+                scaled=settings.scaling is not None,
                 retention_hours=settings.retention_hours,
                 key_arn=self._base.key_arn,
                 retain=settings.retain_data,
@@ -76,6 +77,7 @@ class KinesisDeployment:
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,
                 "run_seconds_max": self._settings.run_seconds_max,
+                "scales_shards": self._settings.scales_shards,
                 "rollout": self._settings.rollout,
                 "rollout_percent": self._settings.rollout_percent,
                 "rollout_minutes": self._settings.rollout_minutes,
@@ -86,11 +88,17 @@ class KinesisDeployment:
         """Make a network if the stack wants one: the functions' code calls nothing but these."""
         if self._settings.network == "none":
             return None
+        scaled = self._settings.scaling is not None
         return self._base.network(
             {
                 "kinesis-streams": self._stream.stream_arn.apply(
-                    lambda arn: [*policies.read_stream(arn), *policies.send_canaries(arn)]
-                )
+                    lambda arn: [
+                        *policies.read_stream(arn),
+                        *policies.send_canaries(arn),
+                        *(policies.change_shards(arn) if scaled else ()),
+                    ]
+                ),
+                **({"monitoring": policies.read_metrics()} if scaled else {}),
             }
         )
 
@@ -104,6 +112,7 @@ class KinesisDeployment:
                     processing.HANDLER,
                     "Takes batches of the stream into the lake, exactly once",
                     policies.process_events,
+                    concurrency_max=settings.concurrency_max,
                 ),
                 mapping=MappingArgs(
                     batch_size=settings.batch_size,

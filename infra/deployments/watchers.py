@@ -1,4 +1,4 @@
-"""The functions on a timer: sweeper, probe and, unless it is switched off, auditor."""
+"""The functions on a timer: sweeper, probe, and where a stack wants them auditor and scaler."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ from infra.deployments.functions import Functions
 from infra.naming import Names
 from infra.scheduled_function import ScheduledFunction, ScheduledFunctionArgs
 from infra.settings import Settings
+from infra.shard_scaling import WIDGET, shard_scaler
 from infra.widget import Panel, Widget, aws_series, own_series
 from pipeline import metrics
 
@@ -47,6 +48,8 @@ class Watchers:
         }
         if settings.audit_minutes:
             self._made["auditor"] = _auditor(names, functions, settings.audit_minutes)
+        if settings.scaling is not None:
+            self._made["scaler"] = shard_scaler(names, functions, settings.scaling)
 
     @property
     def outputs(self) -> dict[str, pulumi.Output[str]]:
@@ -57,12 +60,18 @@ class Watchers:
     def panel(self) -> Panel:
         """What they saw from outside, and whether they run."""
         audits = (_AUDITS,) if "auditor" in self._made else ()
+        shards = (WIDGET,) if "scaler" in self._made else ()
         running = tuple(
             line for kind in self._made for line in aws_series("AWS/Lambda", kind, "Sum", "Errors")
         )
         return Panel(
             title="Seen from outside",
-            widgets=(*_AGES, *audits, Widget(title="Watchers' failed runs", lines=running)),
+            widgets=(
+                *_AGES,
+                *audits,
+                *shards,
+                Widget(title="Watchers' failed runs", lines=running),
+            ),
         )
 
     @property

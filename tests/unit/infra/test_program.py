@@ -21,7 +21,8 @@ COMPOSITES = 2
 
 
 def test_every_output_is_a_value(registered: Any) -> None:
-    assert set(registered.outputs) == {
+    scaled = "scaler" in registered.resources
+    assert set(registered.outputs) == ({"scaler_function_name"} if scaled else set()) | {
         "alarms",
         "auditor_function_name",
         "dashboard",
@@ -127,7 +128,8 @@ def test_the_sweeper_runs_every_minute_and_never_twice_at_once(registered: Any) 
 def test_functions_get_every_variable_that_they_read(registered: Any) -> None:
     wanted = {field.alias for field in FunctionSettings.model_fields.values()}
     for function in registered.of_type("Function"):
-        assert set(function.inputs["environment"]["variables"]) == wanted
+        more = {names.ENV_SHARD_SCALING} if function.name == "scaler" else set()
+        assert set(function.inputs["environment"]["variables"]) == wanted | more
         assert function.inputs["publish"] is True
         assert function.inputs["runtime"] == "python3.13"
 

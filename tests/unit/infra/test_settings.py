@@ -26,8 +26,8 @@ def test_texts_from_pulumi_become_numbers_and_truths() -> None:
 
 
 def test_a_misspelt_setting_is_named_with_the_nearest_one() -> None:
-    with pytest.raises(pulumi.RunError, match="no setting shards; did you mean shard_count"):
-        parse({"shards": "2"})
+    with pytest.raises(pulumi.RunError, match="no setting shard_counts; did you mean shard_count"):
+        parse({"shard_counts": "2"})
     with pytest.raises(pulumi.RunError, match="no setting retention_hour; did you mean retention_"):
         parse({"retention_hour": "2"})
 

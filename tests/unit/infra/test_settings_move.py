@@ -75,6 +75,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
         | _alarm("function-duration")
         | _alarm("function-duration", "function-errors", moved="evaluationPeriods"),
     ),
+    "concurrency_max": ("9", {"processing.reservedConcurrentExecutions"}),
     "backup_days": (
         "7",
         {
@@ -179,9 +180,14 @@ BUILT_ELSEWHERE = {"network", *MOVES_A_NETWORK, *OF_TOPICS} | {
     "quiet_minutes",
     "budget_usd",
     "budget_email",
+    "shard_count_min",
+    "shard_count_max",
+    "shard_utilization_percent",
+    "shard_schedule",
 }
 """The first two choose the archive, which `test_the_package_is_uploaded_under_its_content` covers;
-the third makes an alarm of its own, as the test below says, the others a budget (`test_budget`)."""
+the third makes an alarm of its own, as the test below says, the next two a budget (`test_budget`),
+the rest a scaler (`test_shard_scaling`)."""
 
 
 def test_every_setting_is_in_the_table() -> None:

@@ -24,6 +24,7 @@ ENTRIES: Final = {
     "sweeper": "sweep_ledger",
     "probe": "probe_freshness",
     "auditor": "audit_lake",
+    "scaler": "scale_shards",
 }
 """The function of `pipeline.functions` that each handler runs."""
 
@@ -56,7 +57,7 @@ def called(kind: str) -> set[str]:
     """The actions of every operation that a function's code can reach."""
     reached = attributes_reached(ENTRIES[kind])
     found = set[str]()
-    for service in ("s3", "dynamodb", "kinesis"):
+    for service in ("s3", "dynamodb", "kinesis", "cloudwatch"):
         for operation in get_session().get_service_model(service).operation_names:
             if _as_python(operation) in reached:
                 found |= ACTIONS.get((service, operation), {f"{service}:{operation}"})

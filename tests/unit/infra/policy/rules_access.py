@@ -13,11 +13,14 @@ WIDE: Final = {
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface"),
         *("ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"),
     },
-    "*": {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ecr:GetAuthorizationToken"},
+    "*": {
+        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+        *("ecr:GetAuthorizationToken", "cloudwatch:GetMetricData"),
+    },
 }
 """By the end of a resource that is no thing of the stack: the actions that have no narrower one.
 
-Service Authorization Reference, "Actions defined by Amazon EC2", and of Amazon ECR.
+Service Authorization Reference, "Actions defined by" Amazon EC2, Amazon ECR and Amazon CloudWatch.
 """
 ITSELF: Final = "Key"
 """AWS KMS guide, "Key policies": there `*` is the key that the policy is of, and no other."""

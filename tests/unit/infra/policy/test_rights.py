@@ -21,6 +21,7 @@ IN_ITS_NAME: Final = {
     # Kinesis guide, "Permissions to use user-generated KMS keys": who puts asks for a data key.
     "probe": {*DECRYPTING, "kms:GenerateDataKey", *LOGGING},
     "auditor": {*DECRYPTING, *LOGGING},
+    "scaler": LOGGING,
 }
 """What no line of the code calls.
 
@@ -28,6 +29,9 @@ The key: DynamoDB guide, "DynamoDB encryption at rest usage notes" (who writes i
 Amazon S3 guide, "Using server-side encryption with AWS KMS keys". The log: Lambda guide, "Sending
 Lambda function logs to CloudWatch Logs".
 """
+
+EVERY_FUNCTION: Final = {"shard_utilization_percent": "50", "shard_count_max": "8"}
+"""Settings under which a stack has each of them."""
 
 PROTOCOL: Final = {"lake/", "staging/", "ids/", "journal/"}
 PREFIXES: Final = {
@@ -37,6 +41,7 @@ PREFIXES: Final = {
     "sweeper": (PROTOCOL | {names.ON_FAILURE_PREFIX}, PROTOCOL),
     "probe": ({f"lake/{names.CANARY_TABLE}/"}, set[str]()),
     "auditor": ({"lake/"}, set[str]()),
+    "scaler": (set[str](), set[str]()),
 }
 """Which prefixes of the lake each function reads and lists, and which it writes."""
 
@@ -49,7 +54,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def allowed(kind: str, register: Callable[..., Any]) -> list[dict[str, Any]]:
     """The statements of a function's role."""
-    return statements(register().resources[f"{kind}-policy"])
+    return statements(register(EVERY_FUNCTION).resources[f"{kind}-policy"])
 
 
 def test_every_call_is_allowed_and_every_action_is_called(
@@ -71,8 +76,13 @@ def test_the_lake_is_open_to_each_function_in_its_own_prefixes(
     reading, writing = PREFIXES[kind]
     assert _prefixes(allowed, "s3:GetObject") == reading
     assert _prefixes(allowed, "s3:PutObject") == writing
-    (listing,) = [s for s in allowed if "s3:ListBucket" in s["Action"]]
-    assert {p.removesuffix("*") for p in listing["Condition"]["StringLike"]["s3:prefix"]} == reading
+    listed = {
+        prefix.removesuffix("*")
+        for statement in allowed
+        if "s3:ListBucket" in statement["Action"]
+        for prefix in statement["Condition"]["StringLike"]["s3:prefix"]
+    }
+    assert listed == reading
 
 
 def _prefixes(allowed: list[dict[str, Any]], action: str) -> set[str]:
@@ -86,7 +96,7 @@ def _prefixes(allowed: list[dict[str, Any]], action: str) -> set[str]:
 
 def test_a_function_is_what_its_handler_runs(register: Callable[..., Any]) -> None:
     for kind, entry in ENTRIES.items():
-        assert register().inputs(kind)["handler"].split(".")[1] == entry
+        assert register(EVERY_FUNCTION).inputs(kind)["handler"].split(".")[1] == entry
 
 
 def test_code_that_calls_more_is_seen_to() -> None:

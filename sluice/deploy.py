@@ -6,7 +6,7 @@ from typing import Final
 import rich_click as click
 
 from infra.local import deploy as local
-from sluice import pulumi_cli
+from sluice import pulumi_cli, workers
 from sluice import stack as stacks
 from sluice.alarms import Alarm
 from sluice.console import result, say
@@ -24,8 +24,8 @@ def deploy_stack(
 
     New code comes to the callers as the stack's `rollout` says, or `at_once`. Returns the alarm
     that ended a rollout by steps, after which all is back on the version of before. Raises
-    UserError for a wrong setting, with nothing changed, and OperatingError when Pulumi fails: the
-    settings are then written, and the same command goes on.
+    UserError for a wrong setting, with nothing changed, and OperatingError when Pulumi fails, or
+    new workers do not get healthy: the settings are then written, and the same command goes on.
     """
     stack = stacks.find(home, name)  # one that is not there, or not running, is not made here
     if not at_once and plan_of(stack).steps != AT_ONCE:
@@ -40,6 +40,8 @@ def deploy_stack(
         pulumi_cli.configure(name, dict(pair.split("=", 1) for pair in pairs))
         pulumi_cli.update(name)
     stack = stacks.find(home, name)
+    if workers.has_workers(stack):
+        workers.rolled(stack)
     plan = plan_of(stack)
     if at_once or plan.steps == AT_ONCE:
         move_all(stack)
@@ -63,5 +65,8 @@ def deploy(home: Path, pairs: tuple[str, ...], *, at_once: bool, stack: str) -> 
         result(f"rolled back: {alarm.id}: {alarm.reason}")
         say(f"next: ./dev sluice runbook show {alarm.id}")
         return EXIT_ROLLED_BACK
-    say(f"stack {stack} runs this checkout's code; undo it with: ./dev sluice rollback --show")
+    undo = "./dev sluice rollback --show"
+    if workers.has_workers(stacks.find(home, stack)):
+        undo = "a deploy of the checkout before"
+    say(f"stack {stack} runs this checkout's code; undo it with: {undo}")
     return 0

@@ -81,6 +81,11 @@ def _mark(percent: float) -> str:
 def rollback(home: Path, stack: str, to: int | None, show: bool) -> None:
     """Roll back and say what moved."""
     found = stacks.find(home, stack)
+    if not functions.names(found):
+        raise UserError(
+            f"stack {stack} has workers and no functions: go back by checking out the revision "
+            f"before, and ./dev sluice deploy --stack {stack}"
+        )
     if show:
         table = Table("function", "version", "code", "published", "live")
         for name in functions.names(found):

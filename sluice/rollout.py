@@ -25,8 +25,10 @@ class Plan:
 
 
 def plan_of(stack: Stack) -> Plan:
-    """Return what the stack's settings say."""
+    """Return what the stack's settings say; workers are rolled by ECS itself."""
     settings = stack.outputs["settings"]
+    if not functions.names(stack):
+        return Plan(steps=AT_ONCE, step_seconds=0.0)
     return Plan(
         steps=steps(settings["rollout"], settings["rollout_percent"]),
         step_seconds=settings["rollout_minutes"] * stack.minute_seconds,

@@ -3,6 +3,7 @@
 A stack on Kinesis has none: there functions do their work.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from sluice.functions import client, told
 from sluice.stack import Stack
 
 DIMENSION: Final = "ecs:service:DesiredCount"
+LOOK_SECONDS: Final = 1.0
+ROLL_SECONDS_MAX: Final = 900.0
+"""Three failed tasks, each given its time to get healthy, and those before them to stop."""
 SUSPENSIONS: Final = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended")
 
 
@@ -33,13 +37,29 @@ def has_workers(stack: Stack) -> bool:
 def look(stack: Stack) -> Workers:
     """Return how the workers are. Raises OperatingError."""
     service = _service(stack)
-    newest = service["deployments"][0]
+    newest = max(service["deployments"], key=lambda one: str(one["createdAt"]))
     return Workers(
         desired=service["desiredCount"],
         running=service["runningCount"],
         paused=service["desiredCount"] == 0,
         deployment=newest.get("rolloutState", "COMPLETED"),
     )
+
+
+def rolled(stack: Stack) -> None:
+    """Block until the newest deployment of the workers is completed.
+
+    Raises OperatingError when ECS gave it up, and put the one of before back, or it takes too long.
+    """
+    deadline = time.monotonic() + ROLL_SECONDS_MAX
+    while (found := look(stack)).deployment != "COMPLETED":
+        if found.deployment == "FAILED" or time.monotonic() >= deadline:
+            why = "did not get healthy" if found.deployment == "FAILED" else "are not there yet"
+            raise OperatingError(
+                f"the new workers {why}; those of before are at work; see: ./dev sluice logs "
+                f"--stack {stack.name}"
+            )
+        time.sleep(LOOK_SECONDS)
 
 
 def pause(stack: Stack) -> None:

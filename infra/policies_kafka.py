@@ -18,11 +18,18 @@ def group_arn(cluster_arn: str, group: str) -> str:
 
 
 def read_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
-    """Read one topic as a member of one group, and nothing else of the cluster."""
+    """Read one topic as a member of one group, and nothing else of the cluster.
+
+    A worker asks for the topic's settings before it begins (`pipeline.sources.kafka_topic`).
+    """
     return [
         allow(["kafka-cluster:Connect"], [cluster_arn]),
         allow(
-            ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
+            [
+                "kafka-cluster:DescribeTopic",
+                "kafka-cluster:DescribeTopicDynamicConfiguration",
+                "kafka-cluster:ReadData",
+            ],
             [topic_arn(cluster_arn, topic)],
         ),
         allow(

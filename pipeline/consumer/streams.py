@@ -41,7 +41,10 @@ def source_of(
 def subscription_of(
     connection: Connection, clients: Mapping[str, Any], *, table: str
 ) -> Subscription:
-    """Return a worker's own part in the stream; Kinesis' leases lie in the ledger's table."""
+    """Return a worker's own part in the stream; Kinesis' leases lie in the ledger's table.
+
+    Raises UserError for a stream on which events could not be accounted for.
+    """
     match connection:
         case KinesisConnection(stream=name):
             from pipeline.sources.kinesis_subscription import KinesisSubscription
@@ -49,7 +52,9 @@ def subscription_of(
             return KinesisSubscription(clients["kinesis"], name, clients["dynamodb"], table)
         case KafkaConnection():
             from pipeline.sources.kafka_subscription import KafkaSubscription
+            from pipeline.sources.kafka_topic import require_fit
 
+            require_fit(connection)
             return KafkaSubscription(connection)
         case PulsarConnection():
             from pipeline.sources.pulsar_subscription import PulsarSubscription

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.consumer.streams import subscription_of
 from pipeline.errors import OperatingError, UserError
 from pipeline.sources.kafka_topic import require_fit
 from tests.integration.kafka.topics import Topic
@@ -33,3 +34,9 @@ def test_a_topic_or_a_broker_that_is_not_there_is_told(topic: Topic) -> None:
     down = topic.connection.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(OperatingError, match=r"cannot reach Kafka at 127\.0\.0\.1:1: Connect"):
         require_fit(down, seconds_max=1)
+
+
+def test_a_worker_does_not_begin_on_a_topic_that_is_not_fit(topic: Topic) -> None:
+    topic.recreate({"message.timestamp.type": "CreateTime"})
+    with pytest.raises(UserError, match="LogAppendTime"):
+        subscription_of(topic.connection, {}, table="ledger")

@@ -148,8 +148,8 @@ def fewer(
     )
 
 
-def leave(reader: pulsar.Reader) -> None:
-    """Let a reader be closed when its caller drops it, as C++ does to what nobody holds.
+def leave(reader: pulsar.Reader | pulsar.Consumer) -> None:
+    """Let a reader or consumer be closed when its caller drops it, as C++ does it by itself.
 
     Its own `close` waits for the broker, which may be why it is closed; and a callback that comes
     while `shutdown` holds Python's lock stops the whole process for ten seconds.

@@ -15,6 +15,9 @@ from pipeline.sources.pulsar_position import MessagePlace, unpack
 QUEUE_MESSAGES: Final = 64
 """What the client fetches ahead: a few MiB of our own aggregates."""
 
+REJOIN_SECONDS: Final = 15.0
+"""How long a partition may be without a connection before it is joined anew."""
+
 POLL_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
@@ -40,6 +43,7 @@ class PulsarPartition:
         self._fetched_bytes = 0
         self._after: Position | None = None
         self._looked_at = 0.0
+        self._connected_at: float | None = None
         self._busy = False
         self._reader: pulsar.Reader | None = None
         self._client = client
@@ -57,6 +61,20 @@ class PulsarPartition:
     def connected(self) -> bool:
         """Whether the broker is there."""
         return bool(self._claim.is_connected())
+
+    def is_given_up(self, now: float) -> bool:
+        """Return whether the client has been without a connection for so long that it may not try.
+
+        It tries no more where it was told that a right or the topic is missing.
+        """
+        if self._connected_at is None:
+            self._connected_at = now
+        return now - self._connected_at > REJOIN_SECONDS
+
+    def leave(self) -> None:
+        """Give the partition up, without waiting for the broker."""
+        self.end()
+        pulsar_client.leave(self._claim)
 
     def begin(self, after: Position | None) -> None:
         """Read on after a position, from the oldest record without one; forget what was fetched.
@@ -92,6 +110,7 @@ class PulsarPartition:
         if not self.connected:
             self.lease.asked_at = None
             return
+        self._connected_at = now
         fresh = now - looked_at < LEASE_SECONDS and not self.assigned
         if (fresh or self.lease.asked_at is not None) and self._take_token():
             self._busy = False

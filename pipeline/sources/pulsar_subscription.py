@@ -56,6 +56,7 @@ class PulsarSubscription:
     ) -> Mapping[ShardId, tuple[Record, ...]]:
         """Return what came in, with no wait for more. Raises OperatingError."""
         deadline = self._clock() + seconds_max
+        self._drop_partitions(listener)
         self._find_partitions()
         while True:
             self._hear(listener)
@@ -86,6 +87,16 @@ class PulsarSubscription:
             if shard not in self._partitions:
                 self._join(shard)
         self._looked_up_at = self._clock()
+
+    def _drop_partitions(self, listener: Listener) -> None:
+        """Leave partitions that the client gave up, to join them anew or be told the reason."""
+        now = self._clock()
+        for part in [p for p in self._partitions.values() if p.is_given_up(now)]:
+            if part.assigned:
+                self._revoke(listener, [part])
+            part.leave()
+            del self._partitions[part.shard]
+            self._looked_up_at = None
 
     def _join(self, shard: ShardId) -> None:
         try:
@@ -172,8 +183,11 @@ class PulsarSubscription:
 
     def settle(self, shard: ShardId, /, *, committed: Position) -> None:
         """Acknowledge what lies before the committed record. Raises OperatingError."""
+        part = self._partitions.get(shard)
+        if part is None:  # given up meanwhile: the broker hands it out again, and loses nothing
+            return
         try:
-            self._partitions[shard].settle(committed)
+            part.settle(committed)
         except pulsar.PulsarException as error:
             raise self._trouble(error, "acknowledge", shard) from error
 
@@ -182,8 +196,11 @@ class PulsarSubscription:
 
         An entry is a record, but for chunks and other producers' batches. Raises OperatingError.
         """
+        part = self._partitions.get(shard)
+        if part is None:
+            return None
         try:
-            newest = self._partitions[shard].newest()
+            newest = part.newest()
         except pulsar.PulsarException as error:
             raise self._trouble(error, "ask for the newest message", shard) from error
         if newest is None:

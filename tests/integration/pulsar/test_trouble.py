@@ -15,7 +15,7 @@ from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.pulsar import PulsarTransport
-from pipeline.sources import pulsar_client, pulsar_subscription
+from pipeline.sources import pulsar_client, pulsar_partition, pulsar_subscription
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_subscription import PulsarSubscription
@@ -198,6 +198,26 @@ def test_a_broker_that_stands_still_is_said_so_and_a_seek_does_not_wait_for_it(
     finally:
         os.kill(pid, signal.SIGCONT)
     until(lambda: worker.values(shard) == [b"0", b"0"], worker)
+
+
+def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on(
+    topic: Topic, guarded: LocalPulsar, worker: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulsar_partition, "REJOIN_SECONDS", 2.0)
+    shard = topic.shard(0)
+    topic.send(b"0")
+    until(lambda: worker.values(shard) == [b"0"], worker)
+    guarded.admin.ask("DELETE", f"namespaces/public/default/permissions/{ROLE}")
+    for partition in (0, 1):
+        topic.roll(partition)  # whoever uses it has to come back
+    until(lambda: any("no right to" in str(t) for t in worker.troubles), worker, seconds_max=40)
+    guarded.grant(ROLE)
+    topic.close()
+    sender = PulsarTransport(topic.connection)
+    assert sender.send([shipment(b"1")]) == [Outcome.WRITTEN]
+    sender.close()
+    until(lambda: b"1" in worker.values(shard), worker, seconds_max=40)
+    assert list(dict.fromkeys(worker.values(shard))) == [b"0", b"1"]
 
 
 def test_a_token_that_expires_under_way_stops_both_sides_until_it_is_replaced(

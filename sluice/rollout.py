@@ -27,7 +27,8 @@ class Plan:
 def plan_of(stack: Stack) -> Plan:
     """Return what the stack's settings say; workers are rolled by ECS itself."""
     settings = stack.outputs["settings"]
-    if not functions.names(stack):
+    # A stack that was deployed before there were rollouts says nothing of them.
+    if not functions.names(stack) or "rollout" not in settings:
         return Plan(steps=AT_ONCE, step_seconds=0.0)
     return Plan(
         steps=steps(settings["rollout"], settings["rollout_percent"]),

@@ -2,6 +2,7 @@
 
     python -m tests.performance.bench_end_to_end --rate 40000 --seconds 60 --shards 4
     python -m tests.performance.bench_end_to_end --rate 2000 --seconds 60
+    python -m tests.performance.bench_end_to_end --stream kafka --rate 60000 --seconds 60
 
 It brings up a stack of its own in a temporary folder on a free port, sends real departures through
 the project's own load, accounts for every event, prints one JSON document and stops everything.
@@ -48,8 +49,9 @@ def peak_mb(pid: int) -> float:
 class Meter:
     """Watches the stack's processes and this program's own children while it is entered."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, stack: Stack) -> None:
+        self._folder = stack.folder
+        self._broker_pids = [stack.broker.pid] if stack.broker is not None else []
         self._cpu: dict[tuple[str, int], float] = {}
         self._first: dict[tuple[str, int], float] = {}
         self._peak: dict[str, float] = defaultdict(float)
@@ -102,7 +104,8 @@ class Meter:
         aws = supervisor.running(self._folder)
         if aws is not None:
             pids = {"emulator": [aws.emulator_pid], "mapping": [aws.mapping_pid]}
-            for kind, of_kind in {**pids, "function": aws.worker_pids()}.items():
+            pids |= {"function": aws.worker_pids(), "worker": aws.task_pids()}
+            for kind, of_kind in {**pids, "broker": self._broker_pids}.items():
                 yield from ((kind, psutil.Process(p)) for p in of_kind if psutil.pid_exists(p))
         for child in psutil.Process().children():
             try:
@@ -127,7 +130,7 @@ def measure(stack: Stack, **wanted: Any) -> dict[str, Any]:
     """Send one load, account for it and return the figures."""
     plan = plan_for(stack, **wanted)
     folder = stack.loads / plan.run
-    with Meter(stack.folder) as meter:
+    with Meter(stack) as meter:
         with progress() as bars:
             done = send(plan, folder, bars=bars)
         drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _: None)
@@ -167,11 +170,14 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=40_000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--warm-up", type=float, default=10)
-    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--stream", choices=("kinesis", "kafka", "pulsar"), default="kinesis")
+    parser.add_argument("--shards", type=int, default=2, help="or partitions of a topic")
     parser.add_argument("--producers", type=int, default=1)
     parser.add_argument("--web-users", type=int, default=0)
     options = parser.parse_args()
-    with stack_of_its_own({"shard_count": str(options.shards)}) as stack:
+    count = "shard_count" if options.stream == "kinesis" else "partition_count"
+    settings = {"stream": options.stream, count: str(options.shards)}
+    with stack_of_its_own(settings) as stack:
         wanted = {
             "rate": options.rate,
             "producers": options.producers,

@@ -13,8 +13,10 @@ WIDE: Final = {
         *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface"),
         *("ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"),
     },
+    # Nor has a machine before its group has started it; a condition names its cluster.
+    ":instance/*": {"ec2:AttachNetworkInterface", "ec2:AttachVolume"},
     "*": {
-        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+        *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DescribeVolumes"),
         *("ecr:GetAuthorizationToken", "cloudwatch:GetMetricData"),
     },
 }
@@ -22,6 +24,8 @@ WIDE: Final = {
 
 Service Authorization Reference, "Actions defined by" Amazon EC2, Amazon ECR and Amazon CloudWatch.
 """
+GIVEN: Final = ("arn:aws:kafka:", "arn:aws:secretsmanager:")
+"""What may be somebody else's and named by a setting, whole: a cluster, and how to get in."""
 ITSELF: Final = "Key"
 """AWS KMS guide, "Key policies": there `*` is the key that the policy is of, and no other."""
 
@@ -57,8 +61,10 @@ def resources(stack: Stack) -> Iterator[str]:
             prefix = arn.removesuffix("/*")
             of_lake = arn.startswith(buckets) and prefix != arn and "*" not in prefix
             is_itself = kind_of(resource) == ITSELF and arn == "*"
-            of_kafka = arn.startswith("arn:aws:kafka:") and "*" not in arn
-            if is_itself or of_kafka or _no_narrower(arn, statement["Action"]):
+            is_given = arn.startswith(GIVEN) and "*" not in arn
+            # One object, or those of the names that the offloader gives.
+            is_object = arn.startswith(buckets) and "*" not in arn.replace("/*-ledger-*", "/")
+            if is_itself or is_given or is_object or _no_narrower(arn, statement["Action"]):
                 continue
             if not (arn in own | groups or (of_lake and f"{prefix}/" not in buckets)):
                 yield f"{resource.name}: allows {arn}, which is more than a thing of the stack"
@@ -109,6 +115,9 @@ def _used_roles(stack: Stack) -> Iterator[tuple[str, Any, str]]:
     for task in stack.of("TaskDefinition"):
         for kind in ("taskRoleArn", "executionRoleArn"):
             yield f"{task.name}'s {kind}", task.inputs.get(kind), "ecs-tasks"
+    by_name = {role.outputs["name"]: role.outputs["arn"] for role in stack.of("Role")}
+    for profile in stack.of("InstanceProfile"):
+        yield profile.name, by_name.get(profile.inputs["role"]), "ec2"
 
 
 def destinations(stack: Stack) -> Iterator[str]:

@@ -8,14 +8,17 @@ from tests.unit.infra.policy.stack import Break, Rule, Stack, at, kind_of, state
 ENCRYPTED_BY: Final = {
     "LogGroup": "kmsKeyId",
     "MskCluster": "encryptionInfo.encryptionAtRestKmsKeyArn",
+    "Secret": "kmsKeyId",
     "Stream": "kmsKeyId",
     "Table": "serverSideEncryption.kmsKeyArn",
     "Topic": "kmsMasterKeyId",
+    "Volume": "kmsKeyId",
 }
 """Where each kind that holds data itself names the key; a bucket has a resource of its own."""
 
 DATA: Final = (
     *("Bucket", "Key", "MskCluster", "MskServerlessCluster", "MskTopic", "Stream", "Table"),
+    "Volume",
 )
 """What is lost for good when it is destroyed; without the key all the others are as well."""
 
@@ -25,7 +28,8 @@ UNTAGGABLE: Final = frozenset(
     {
         *("Alias", "BucketLifecycleConfiguration", "BucketOwnershipControls", "BucketPolicy"),
         *("BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration"),
-        *("BucketVersioning", "CatalogTable", "Dashboard", "EventTarget", "LifecyclePolicy"),
+        *("BucketVersioning", "CatalogTable", "Dashboard", "EventTarget", "Grant"),
+        "LifecyclePolicy",
         *("MskConfiguration", "MskTopic", "Permission", "Policy"),
         *("RolePolicy", "RouteTableAssociation", "TopicPolicy", "TopicSubscription"),
     }
@@ -37,6 +41,8 @@ TAGGABLE: Final = frozenset(
         *("LogGroup", "MetricAlarm", "MskCluster", "MskServerlessCluster", "Repository", "Role"),
         *("RouteTable", "SecurityGroup", "SecurityGroupEgressRule", "SecurityGroupIngressRule"),
         *("Service", "Stream", "Subnet", "Table", "Target", "TaskDefinition", "Topic", "Vpc"),
+        *("Group", "InstanceProfile", "LaunchTemplate", "Listener", "LoadBalancer"),
+        *("NetworkInterface", "Secret", "ServiceLinkedRole", "TargetGroup", "Volume"),
         "VpcEndpoint",
     }
 )
@@ -51,7 +57,9 @@ def known(stack: Stack) -> Iterator[str]:
 
 def tagged(stack: Stack) -> Iterator[str]:
     for resource in stack.of(*TAGGABLE):
-        tags = resource.inputs.get("tags", {})
+        held = resource.inputs.get("tags", {})
+        # A group of machines has a list of them.
+        tags = {e["key"]: e["value"] for e in held} if isinstance(held, list) else held
         if not tags.items() >= TAGS.items() or not tags.get("stack"):
             yield f"{resource.name}: is not tagged with project, stack and managed-by"
     for resource in stack.of(*UNTAGGABLE):

@@ -12,8 +12,9 @@ WORKERS: Final = {"dynamodb", "ecr.api", "ecr.dkr", "logs", "s3"}
 """What a task on Fargate is started and logged by (Amazon ECR guide, "Amazon ECR interface VPC
 endpoints"; ECS guide, "Using the awslogs log driver"), and what a worker calls."""
 TOKEN: Final = ["ecr:GetAuthorizationToken"]
+DESCRIBED: Final = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes"]
 LAYERS: Final = ["arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/*"]
-"""What has no narrower resource, and what ECR signs for."""
+"""What has no narrower resource, and, last, what ECR signs for."""
 WAYS_OUT: Final = ("EgressOnlyInternetGateway", "InternetGateway", "NatGateway", "Route")
 ENDPOINTS: Final = {"kinesis": "kinesis-streams"}
 """The endpoint of a service, where it is not called as the service's actions are."""
@@ -78,7 +79,10 @@ def narrow(stack: Stack) -> Iterator[str]:
         for statement in statements(endpoint):
             if any("*" in action for action in statement["Action"]):
                 yield f"{endpoint.name}: lets actions through by wildcard"
-            if "*" in statement["Resource"] and statement["Action"] != TOKEN:
+            if "*" in statement["Resource"] and statement["Action"] not in (
+                TOKEN,
+                DESCRIBED,
+            ):
                 yield f"{endpoint.name}: leads to anybody's resources"
             if statement["Resource"] == LAYERS and statement["Action"] == ["s3:GetObject"]:
                 continue

@@ -10,6 +10,7 @@ from pipeline.errors import UserError
 from tests.unit.infra.policy import (
     rules_access,
     rules_data,
+    rules_machines,
     rules_network,
     rules_watch,
     rules_worker,
@@ -22,6 +23,7 @@ RULES: Final = (
     *rules_watch.RULES,
     *rules_network.RULES,
     *rules_worker.RULES,
+    *rules_machines.RULES,
 )
 STACKS: Final[dict[str, dict[str, str]]] = {
     "dev": {},
@@ -37,6 +39,14 @@ STACKS: Final[dict[str, dict[str, str]]] = {
     rules_network.ON_KAFKA: {"stream": "kafka"},
     "dev on Kafka without servers": {"stream": "kafka", "kafka_cluster": "serverless"},
     "staging on Kafka": {"stream": "kafka"},
+    rules_machines.ON_PULSAR: {"stream": "pulsar"},
+    "staging on Pulsar": {"stream": "pulsar", "pulsar_offload_gb": "50"},
+    "dev on a given Pulsar": {
+        "stream": "pulsar",
+        "pulsar_cluster": "given",
+        "service_url": "pulsar+ssl://pulsar.example.com:6651",
+        "pulsar_credentials_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:p-Ab12",
+    },
 }
 """The committed stack files; the last adds the settings that make resources and are given there
 as comments."""

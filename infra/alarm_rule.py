@@ -14,7 +14,17 @@ a new alarm finds nothing but missing points (its user guide, "Configuring how C
 treat missing data"): where silence is trouble the expression says so, by a series that must not
 be silent itself. `ignore` would keep an alarm on for ever."""
 Source = Literal[
-    "function", "sweeper", "probe", "auditor", "scaler", "stream", "mapping", "table", "pipeline"
+    "function",
+    "sweeper",
+    "probe",
+    "auditor",
+    "scaler",
+    "stream",
+    "mapping",
+    "table",
+    "pipeline",
+    "workers",
+    "brokers",
 ]
 """Whose metric it is; `DIMENSIONS` has the dimension's name, the composition its value."""
 Page = Literal["lake-is-late", "data-at-risk"]
@@ -35,6 +45,8 @@ DIMENSIONS: Final[Mapping[Source, str]] = {
     "mapping": "EventSourceMappingUUID",
     "table": "TableName",
     "pipeline": metrics.STREAM_DIMENSION,
+    "workers": "ClusterName",
+    "brokers": "Cluster Name",
 }
 
 SAID: Final[Mapping[Comparison, str]] = {

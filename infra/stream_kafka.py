@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.network import Network, Opening, allow
+from infra.widget import Panel, Widget, aws_series
 
 IAM_PORT: Final = 9098
 """Clients by IAM from inside AWS (MSK developer guide, "Port information")."""
@@ -19,6 +20,21 @@ MESSAGE_BYTES_MAX: Final = 1_048_588
 """Kafka's own default; a sealed shipment is smaller."""
 MONITORING: Final = "PER_TOPIC_PER_BROKER"
 MS_PER_HOUR: Final = 3_600_000
+
+PANEL: Final = Panel(
+    title="Brokers",
+    widgets=(
+        Widget(
+            title="Partitions without a leader",
+            lines=aws_series("AWS/Kafka", "brokers", "Maximum", "OfflinePartitionsCount"),
+        ),
+        Widget(
+            title="Controllers at work",
+            lines=aws_series("AWS/Kafka", "brokers", "Maximum", "ActiveControllerCount"),
+        ),
+    ),
+)
+"""What of the cluster as a whole its clients feel."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra import policies
 from infra.policies import Statement
 from infra.policies_worker import start_task
+from infra.widget import Panel, Widget, aws_series, own_series
 from pipeline import metrics, names
 
 CONTAINER: Final = "worker"
@@ -31,6 +32,37 @@ HEALTH: Final = {
 PERCENT_MIN: Final = 100
 PERCENT_MAX: Final = 200
 """New workers come before old ones go; partitions move over one by one."""
+PANEL: Final = Panel(
+    title="Workers",
+    widgets=(
+        Widget(
+            title="Events",
+            lines=own_series(
+                "Sum",
+                metrics.RECEIVED,
+                metrics.STORED,
+                metrics.QUARANTINED,
+                metrics.DUPLICATES,
+            ),
+        ),
+        Widget(
+            title="Records that wait, for a worker", lines=own_series("Maximum", metrics.WORKER_LAG)
+        ),
+        Widget(
+            title="How long the oldest fetched record waits (ms)",
+            lines=own_series("Maximum", metrics.WORKER_HELD_MS),
+        ),
+        Widget(title="Buffers (bytes)", lines=own_series("Maximum", metrics.WORKER_BUFFER)),
+        Widget(title="Lost or masked", lines=own_series("Sum", metrics.LOST, metrics.MASKED)),
+        Widget(
+            title="CPU and memory of a worker (percent)",
+            lines=aws_series(
+                "AWS/ECS", "workers", "Maximum", "CPUUtilization", "MemoryUtilization"
+            ),
+        ),
+    ),
+)
+"""What becomes of events, how far behind workers are, and what they need."""
 OUT_SECONDS: Final = 60
 IN_SECONDS: Final = 300
 """Workers come quickly and go slowly: each of both moves partitions."""

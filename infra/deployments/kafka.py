@@ -4,12 +4,17 @@ from typing import Any
 
 import pulumi
 
+from infra import catalog, lake, ledger, stream_kafka, worker_service
+from infra.alarm_rules_worker import worker_rules
 from infra.deployments.foundation import Foundation
+from infra.deployments.telling import Telling
 from infra.deployments.workers import Stream, Workers
 from infra.naming import Names
 from infra.policies_kafka import read_topic
 from infra.settings import Settings
 from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
+from infra.widget import Panel
+from pipeline.domain.contracts import MEASURES
 
 
 class KafkaDeployment:
@@ -34,6 +39,31 @@ class KafkaDeployment:
             )
         )
 
+        brokers: tuple[Panel, ...] = (stream_kafka.PANEL,) if self._provisioned else ()
+        self._telling = Telling(
+            settings,
+            names,
+            self._base.key_arn,
+            rules=worker_rules(settings.objectives),
+            sources={
+                "pipeline": names.stream,
+                "table": self._base.ledger.table_name,
+                "workers": self._service.cluster_name,
+                "brokers": names.broker_cluster,
+            },
+            panels=(
+                worker_service.PANEL,
+                *brokers,
+                lake.PANEL,
+                ledger.PANEL,
+                catalog.panel(MEASURES),
+            ),
+        )
+
+    @property
+    def _provisioned(self) -> bool:
+        return self._settings.kafka_cluster == "provisioned"
+
     @property
     def outputs(self) -> dict[str, Any]:
         """What a client of the stack needs to know."""
@@ -43,6 +73,7 @@ class KafkaDeployment:
             "connection": self._connection,
             "worker_cluster": self._service.cluster_name,
             "worker_service": self._service.service_name,
+            **self._telling.outputs,
             "settings": {
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,

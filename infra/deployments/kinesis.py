@@ -8,12 +8,9 @@ import pulumi
 from infra import catalog, lake, ledger, policies, processing, stream_kinesis
 from infra.alarm_rule import Source
 from infra.alarm_rules import rules
-from infra.alarms import Alarms, AlarmsArgs, TopicArgs
-from infra.budget import Budget, BudgetArgs
-from infra.composites import composites
-from infra.dashboard import Dashboard, DashboardArgs
 from infra.deployments.foundation import Foundation
 from infra.deployments.functions import Functions
+from infra.deployments.telling import Telling
 from infra.deployments.watchers import Watchers
 from infra.naming import Names
 from infra.network import Network
@@ -53,10 +50,21 @@ class KinesisDeployment:
         )
         self._processing = self._make_processing()
         self._watchers = Watchers(settings, names, self._functions)
-        self._alarms = self._make_alarms()
-        if settings.budget_usd is not None:
-            self._make_budget(settings.budget_usd)
-        self._dashboard = self._make_dashboard()
+        self._telling = Telling(
+            settings,
+            names,
+            self._base.key_arn,
+            rules=rules(settings.objectives),
+            sources=self._sources,
+            panels=(
+                self._watchers.panel,
+                stream_kinesis.PANEL,
+                processing.PANEL,
+                lake.PANEL,
+                ledger.PANEL,
+                catalog.panel(MEASURES),
+            ),
+        )
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -69,10 +77,7 @@ class KinesisDeployment:
             "function_alias": self._processing.alias_name,
             **self._watchers.outputs,
             "mapping_uuid": self._processing.mapping_uuid,
-            "alarms": self._alarms.alarm_names,
-            "topic_arn": self._alarms.topic_arn,
-            "pages_topic_arn": self._alarms.pages_topic_arn,
-            "dashboard": self._dashboard.dashboard_name,
+            **self._telling.outputs,
             "settings": {
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,
@@ -138,63 +143,3 @@ class KinesisDeployment:
             "pipeline": self._stream.stream_name,
             **self._watchers.sources,
         }
-
-    def _make_alarms(self) -> Alarms:
-        settings, names = self._settings, self._names
-        chosen = rules(settings.objectives)
-        pages = composites(chosen)
-        return Alarms(
-            "alarms",
-            AlarmsArgs(
-                rules=chosen,
-                composites=pages,
-                names={
-                    identifier: names.alarm(identifier)
-                    for identifier in (*(rule.id for rule in chosen), *(page.id for page in pages))
-                },
-                alarms=TopicArgs(
-                    topic=names.topic,
-                    email=settings.alarm_email,
-                    budget_tells=settings.budget_tells_topic,
-                ),
-                pages=TopicArgs(topic=names.pages_topic, email=settings.page_email),
-                sources=self._sources,
-                runbooks_url=settings.runbooks_url,
-                account=names.account,
-                key_arn=self._base.key_arn,
-            ),
-        )
-
-    def _make_budget(self, usd: float) -> None:
-        settings, names = self._settings, self._names
-        Budget(
-            "budget",
-            BudgetArgs(
-                budget=names.budget,
-                account=names.account,
-                usd=usd,
-                email=settings.budget_email,
-                topic_arn=self._alarms.topic_arn if settings.budget_tells_topic else None,
-            ),
-            # Budgets tries the topic's policy before it takes the topic.
-            pulumi.ResourceOptions(depends_on=[self._alarms]),
-        )
-
-    def _make_dashboard(self) -> Dashboard:
-        return Dashboard(
-            "dashboard",
-            DashboardArgs(
-                dashboard=self._names.dashboard,
-                region=self._names.region,
-                alarm_arns=self._alarms.alarm_arns,
-                panels=(
-                    self._watchers.panel,
-                    stream_kinesis.PANEL,
-                    processing.PANEL,
-                    lake.PANEL,
-                    ledger.PANEL,
-                    catalog.panel(MEASURES),
-                ),
-                sources=self._sources,
-            ),
-        )

@@ -194,6 +194,10 @@ def published() -> Mapping[str, frozenset[str]]:
                 "WriteThrottleEvents",
             }
         ),
+        # ECS developer guide, "Amazon ECS CloudWatch metrics"; by ClusterName alone
+        "AWS/ECS": frozenset({"CPUUtilization", "MemoryUtilization"}),
+        # MSK developer guide, "CloudWatch metrics for Standard brokers"; by Cluster Name alone
+        "AWS/Kafka": frozenset({"ActiveControllerCount", "OfflinePartitionsCount"}),
         METRICS_NAMESPACE: frozenset(ours),
     }
 

@@ -8,12 +8,15 @@ import rich_click as click
 
 from infra.local import deploy, stream_broker, supervisor
 from infra.naming import Names
+from infra.settings import Settings
 from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import progress, result, result_json, say
 from sluice.down import stop_local
 from sluice.options import json_option, stack_option
 
+NO_ACCOUNT: Final = "0" * 12
+"""The account of the embedded AWS."""
 SETTINGS_FILE: Final = "settings.json"
 PACE_FILE: Final = "pace.json"
 FACTS: Final = (
@@ -63,16 +66,7 @@ def bring_up(
 
         try:
             if broker:
-                topic = Names(
-                    project=deploy.PROJECT, stack=name, account="0" * 12, region=aws.region
-                )
-                stream_broker.make_topic(
-                    broker,
-                    folder,
-                    topic.stream,
-                    partitions=checked.partition_count,
-                    retention_hours=checked.retention_hours,
-                )
+                _make_topic(broker, folder, name, checked)
             outputs = deploy.up(
                 {**deploy.on_broker(settings, aws.service_url), **settings},
                 stack=name,
@@ -92,6 +86,18 @@ def bring_up(
     )
     (folder / PACE_FILE).write_text(json.dumps({"minute_seconds": aws.minute_seconds}))
     return stacks.find(home, name)
+
+
+def _make_topic(broker: stream_broker.Kind, folder: Path, name: str, settings: Settings) -> None:
+    """See that the topic is there before the workers are."""
+    names = Names(project=deploy.PROJECT, stack=name, account=NO_ACCOUNT, region=supervisor.REGION)
+    stream_broker.make_topic(
+        broker,
+        folder,
+        names.stream,
+        partitions=settings.partition_count,
+        retention_hours=settings.retention_hours,
+    )
 
 
 def _running(

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from infra import preflight
 from infra.deployments.kafka import KafkaDeployment
 from infra.deployments.kinesis import KinesisDeployment
-from infra.deployments.pulsar import PulsarDeployment
+from infra.deployments.pulsar import PulsarDeployment, check_names
 from infra.function_package import function_archive
 from infra.naming import Names
 from infra.settings import Settings, load
@@ -58,6 +58,7 @@ def _composition(settings: Settings, names: Names) -> Callable[[], Deployment]:
     if settings.stream == "kafka":
         return partial(KafkaDeployment, settings, names)
     if settings.stream == "pulsar":
+        check_names(settings, names)
         return partial(PulsarDeployment, settings, names)
     archive = settings.package_file or function_archive(settings.package, settings.architecture)
     return partial(KinesisDeployment, settings, names, archive)

@@ -65,28 +65,7 @@ class PulsarBucket(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket.bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child,
-        )
-        block = aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access-block",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketPolicy(
-            f"{name}-policy",
-            bucket=bucket.bucket,
-            policy=bucket.arn.apply(policies.tls_only),
-            # S3 refuses two changes of a bucket's access at once.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
-        )
+        _close(name, bucket, child)
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
@@ -98,6 +77,32 @@ class PulsarBucket(pulumi.ComponentResource):
         self.bucket = pulumi.Output.all(bucket.bucket, encryption.id).apply(lambda v: str(v[0]))
         self.bucket_arn = bucket.arn
         self.register_outputs({"bucket": self.bucket, "bucket_arn": self.bucket_arn})
+
+
+def _close(name: str, bucket: aws.s3.Bucket, opts: pulumi.ResourceOptions) -> None:
+    """Close the bucket to other owners, to the public and to plain HTTP."""
+    aws.s3.BucketOwnershipControls(
+        f"{name}-ownership",
+        bucket=bucket.bucket,
+        rule={"object_ownership": "BucketOwnerEnforced"},
+        opts=opts,
+    )
+    block = aws.s3.BucketPublicAccessBlock(
+        f"{name}-public-access-block",
+        bucket=bucket.bucket,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=opts,
+    )
+    aws.s3.BucketPolicy(
+        f"{name}-policy",
+        bucket=bucket.bucket,
+        policy=bucket.arn.apply(policies.tls_only),
+        # S3 refuses two changes of a bucket's access at once.
+        opts=pulumi.ResourceOptions(parent=opts.parent, depends_on=[block]),
+    )
 
 
 def _lifecycle() -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:

@@ -38,7 +38,7 @@ class PulsarSettings(BaseModel):
         "(service_url).",
     )
     pulsar_namespace: str = Field(
-        "sluice/events",
+        "public/default",
         pattern=r"^[A-Za-z0-9_.=:-]+/[A-Za-z0-9_.=:-]+$",
         description="Tenant and namespace of the topic in a given cluster.",
     )

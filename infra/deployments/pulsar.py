@@ -14,9 +14,27 @@ from infra.pulsar_secrets import PulsarSecrets, PulsarSecretsArgs
 from infra.settings import Settings
 from infra.stream_pulsar import Machines, PulsarStream, PulsarStreamArgs
 from pipeline import names as seams
+from pipeline.errors import UserError
 
 MINUTES_PER_HOUR: Final = 60
 GB: Final = 10**9
+
+
+FRONT_CHARACTERS_MAX: Final = 32
+"""Of a load balancer's name (Elastic Load Balancing API, CreateLoadBalancer)."""
+
+
+def check_names(settings: Settings, names: Names) -> None:
+    """Refuse, before anything is made, a stack whose load balancer AWS could not name.
+
+    Raises UserError.
+    """
+    excess = len(names.broker_cluster) - FRONT_CHARACTERS_MAX
+    if settings.pulsar_cluster == "own" and excess > 0:
+        raise UserError(
+            f"the stack's name {names.stack!r} is {excess} characters too long for the name of "
+            "its brokers' load balancer (pulumi stack rename)"
+        )
 
 
 class PulsarDeployment:

@@ -110,7 +110,7 @@ class WorkerServiceArgs:
     grace_seconds: int
     secrets: Mapping[str, pulumi.Input[str]] | None = None
     """Secrets Manager's ARNs by the variables under which a worker is told them."""
-    rollback_alarms: Sequence[str] = ()
+    rollback_alarms: Sequence[pulumi.Input[str]] = ()
     """Alarms that take a deployment back."""
 
 

@@ -1,6 +1,6 @@
 """The composition on Kafka: a cluster of the stack's own or a given one, and workers on a topic."""
 
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
@@ -16,6 +16,9 @@ from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicAr
 from infra.widget import Panel
 from pipeline.domain.contracts import MEASURES
 
+ROLLED_BACK_BY: Final = ("oldest-event-age", "quarantine-rate")
+"""Alarms that a release may cause: workers that stand still, and good events set aside."""
+
 
 class KafkaDeployment:
     """Cluster, lake, ledger, workers and catalog of one stack."""
@@ -27,18 +30,6 @@ class KafkaDeployment:
         self._workers = Workers(settings, names, self._base)
         servers, cluster_arn = self._broker()
         self._connection = pulumi.Output.from_input(servers).apply(self._connected)
-        self._service = self._workers.run(
-            Stream(
-                connection=self._connection,
-                name=names.stream,
-                rights=cluster_arn.apply(
-                    lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
-                )
-                if cluster_arn
-                else [],
-            )
-        )
-
         brokers: tuple[Panel, ...] = (stream_kafka.PANEL,) if self._provisioned else ()
         self._telling = Telling(
             settings,
@@ -48,7 +39,7 @@ class KafkaDeployment:
             sources={
                 "pipeline": names.stream,
                 "table": self._base.ledger.table_name,
-                "workers": self._service.cluster_name,
+                "workers": names.worker_cluster,
                 "brokers": names.broker_cluster,
             },
             panels=(
@@ -58,6 +49,18 @@ class KafkaDeployment:
                 ledger.PANEL,
                 catalog.panel(MEASURES),
             ),
+        )
+        self._service = self._workers.run(
+            Stream(
+                connection=self._connection,
+                name=names.stream,
+                rights=cluster_arn.apply(
+                    lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
+                )
+                if cluster_arn
+                else [],
+            ),
+            rollback_alarms=[self._telling.alarm(rule) for rule in ROLLED_BACK_BY],
         )
 
     @property

@@ -31,6 +31,7 @@ class Telling:
         """Make all of it; `sources` are the values of the dimensions that rules and panels name."""
         self._settings, self._names = settings, names
         self._alarms = self._make_alarms(key_arn, rules, sources)
+        self._ids = [rule.id for rule in rules]
         if settings.budget_usd is not None:
             self._make_budget(settings.budget_usd)
         self._dashboard = Dashboard(
@@ -53,6 +54,10 @@ class Telling:
             "pages_topic_arn": self._alarms.pages_topic_arn,
             "dashboard": self._dashboard.dashboard_name,
         }
+
+    def alarm(self, rule: str) -> pulumi.Output[str]:
+        """Return the name of a rule's alarm, once it is there."""
+        return self._alarms.alarm_names[self._ids.index(rule)]
 
     def _make_alarms(
         self,

@@ -80,7 +80,9 @@ class Workers:
             signed_by_aws=[layers_bucket(names.region)],
         )
 
-    def run(self, stream: Stream, *, rollback_alarms: Sequence[str] = ()) -> WorkerService:
+    def run(
+        self, stream: Stream, *, rollback_alarms: Sequence[pulumi.Input[str]] = ()
+    ) -> WorkerService:
         """Make the service that works on a stream."""
         settings, names, base = self._settings, self._names, self._base
         rights = pulumi.Output.all(

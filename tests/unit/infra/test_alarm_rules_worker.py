@@ -33,3 +33,15 @@ def test_a_stack_on_kafka_has_them_both_pages_and_a_dashboard(register: Callable
     alarms = {name for name in registered.resources if name.startswith("alarms-")}
     assert {f"alarms-{rule}" for rule in (*RULES, "lake-is-late", "data-at-risk")} <= alarms
     assert "AWS/Kafka" in registered.inputs("dashboard")["dashboardBody"]
+
+
+def test_a_release_that_sets_off_an_alarm_is_taken_back(register: Callable[..., Any]) -> None:
+    registered = register({"stream": "kafka", "package": "local"})
+    assert registered.inputs("worker-service")["alarms"] == {
+        "enable": True,
+        "rollback": True,
+        "alarmNames": [
+            registered.resources[f"alarms-{rule}"].outputs["name"]
+            for rule in ("oldest-event-age", "quarantine-rate")
+        ],
+    }

@@ -9,7 +9,7 @@ from pipeline.errors import BrokenInvariant
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
 Origin = Literal["takes", "probe", "auditor", "scaler", "producer", "worker", "domain"]
-"""Who emits a metric: the takes of stream processor, sweeper and worker, the probe, auditor, scaler,
+"""Who emits a metric: the takes of stream processor, sweeper and worker, probe, auditor, scaler,
 a producer's own process, the worker's loop, or the takes for a contract of the domain."""
 
 STREAM_DIMENSION: Final = "Stream"

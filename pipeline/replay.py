@@ -3,21 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.audit.quarantined import payloads_of, readable_ids
 from pipeline.core.contract import Contract
 from pipeline.core.payload import compress
-from pipeline.errors import OutcomeUnknown
 from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX
-from pipeline.producer.lanes import hash_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
+from pipeline.producer.lanes import Address, hash_key
+from pipeline.producer.queues import Shipment
+from pipeline.producer.single import send_record
+from pipeline.producer.transport import Transport
 
 PARTITION_KEY_CHARACTERS_MAX: Final = 256
 """Kinesis API reference, PutRecord."""
@@ -25,11 +23,15 @@ PARTITION_KEY_CHARACTERS_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
-    """One row of quarantine that can be sent again; `file` is its path below the lake."""
+    """One row of quarantine that can be sent again; `file` is its path below the lake.
+
+    `shard` is the one that it came by.
+    """
 
     file: str
     reason: str
     event_id: str | None
+    shard: str
     partition_key: str
     raw: bytes
     arrival_ms: int = 0
@@ -44,7 +46,7 @@ def read_quarantine(lake: Path) -> tuple[list[Quarantined], int]:
     rows: list[Quarantined] = []
     without_bytes = 0
     for path in sorted((lake / QUARANTINE_TABLE).rglob("*.parquet")):
-        columns = ["reason", "event_id", "partition_key", "raw", "arrival_time"]
+        columns = ["reason", "event_id", "shard", "partition_key", "raw", "arrival_time"]
         for row in pq.read_table(path, columns=columns, partitioning=None).to_pylist():
             arrival_ms = round(row.pop("arrival_time").timestamp() * 1000)
             if row["raw"]:
@@ -92,7 +94,7 @@ def unstored(row: Quarantined, stored: frozenset[str], id_fields: Iterable[str])
     return compress(b"\n".join(left)) if left else None
 
 
-def address(partition_key: str) -> tuple[str, str]:
+def address(partition_key: str) -> Address:
     """Return partition key and explicit hash key of a replayed record: marked, to the same shard.
 
     The hash key is that of the row's own partition key, so that the ids of its shard and of all its
@@ -100,19 +102,18 @@ def address(partition_key: str) -> tuple[str, str]:
     """
     own = partition_key.removeprefix(REPLAY_KEY_PREFIX)
     marked = (REPLAY_KEY_PREFIX + own)[:PARTITION_KEY_CHARACTERS_MAX]
-    return marked, str(hash_key(own))
+    return Address(partition_key=marked, explicit_hash_key=str(hash_key(own)))
 
 
-def send_again(client: "KinesisClient", stream: str, row: Quarantined) -> None:
-    """Put one row on the stream again.
+def send_again(transport: Transport, row: Quarantined) -> None:
+    """Put one row on the stream again: on Kinesis by its key, else on the partition it came by.
 
     Raises OutcomeUnknown without a certain answer: the claim then stays, and a later replay looks
     the id up before it sends the row once more.
     """
-    partition_key, hash_key = address(row.partition_key)
-    try:
-        client.put_record(
-            StreamName=stream, Data=row.raw, PartitionKey=partition_key, ExplicitHashKey=hash_key
-        )
-    except (BotoCoreError, ClientError) as error:
-        raise OutcomeUnknown(f"no certain answer to a replayed record: {error}") from error
+    # A shard's name ends in its number, and lane n of a topic is its partition n.
+    lane = int(row.shard.rpartition("-")[2])
+    record: Shipment[None] = Shipment(
+        address=address(row.partition_key), lane=lane, opened_at=0.0, data=row.raw
+    )
+    send_record(transport, record)

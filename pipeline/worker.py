@@ -33,7 +33,7 @@ TOKEN_BYTES: Final = 16
 
 
 class Worker:
-    """One process's worker. A shard has one take at a time; different shards may have theirs at once.
+    """One process's worker. A shard has one take at a time; different shards may be taken at once.
 
     `ledger`, `store`, `source` and `core` are the seams of `pipeline.ledger.seams`: several threads
     may call them (boto3's clients are safe for that, boto3 guide, "Multithreading with clients"; so

@@ -3,6 +3,7 @@
 import secrets
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,13 +13,14 @@ import rich_click as click
 from pipeline.audit.quarantined import payloads_of, readable_ids
 from pipeline.contracts import CONTRACTS
 from pipeline.core.payload import compress
+from pipeline.core.records import Record, ShardId
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, Refused, UserError
-from pipeline.functions import worker_for
 from pipeline.ledger.claims import Claim, Claims, ClaimState
 from pipeline.replay import Quarantined, ids_of, read_quarantine, send_again
 from pipeline.sinks.lake_reader import copy_lake
-from pipeline.sources.time_range import read_between
+from pipeline.sources.time_range import read_between, read_on
+from pipeline.worker import Worker
 from sluice import stack as stacks
 from sluice.console import result, say
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
@@ -26,6 +28,7 @@ from sluice.options import ago_ms, stack_option
 from sluice.query import ask
 from sluice.replay import CLAIM_MS, ID_FIELDS
 from sluice.stack import Stack
+from sluice.streams import stack_transport, worker_of
 
 CLAIMED: Final = "stream"
 """What a backfill claims: one at a time, for two would each miss what the other has sent."""
@@ -100,36 +103,40 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
 
 def _send(stack: Stack, claim: Claim, *, since_ms: int, until_ms: int) -> Counter[str]:
     """Send what is missing, shard by shard. Raises OperatingError once the claim is over (T24)."""
-    environment = stack.environment
     known = set(known_ids(stack))
     fates: Counter[str] = Counter()
-    for shard in worker_for(environment).source.shards():
-        records = read_between(
-            environment.kinesis,
-            environment.settings.stream,
-            shard.shard,
-            since_ms=since_ms,
-            until_ms=until_ms,
-        )
-        for record in records:
-            fates["records read"] += 1
-            data, events = missing_of(record.data, known)
-            if not events:
-                continue
-            if wall_clock_ms() >= claim.deadline_ms:
-                raise OperatingError(
-                    "a backfill takes 15 minutes at most; run it again for the rest"
+    with worker_of(stack) as worker, stack_transport(stack) as transport:
+        for shard in worker.source.shards():
+            for record in _records(stack, worker, shard.shard, since_ms, until_ms):
+                fates["records read"] += 1
+                data, events = missing_of(record.data, known)
+                if not events:
+                    continue
+                if wall_clock_ms() >= claim.deadline_ms:
+                    raise OperatingError(
+                        "a backfill takes 15 minutes at most; run it again for the rest"
+                    )
+                row = Quarantined(
+                    file=CLAIMED,
+                    reason=REASON,
+                    event_id=None,
+                    shard=shard.shard,
+                    partition_key=record.partition_key,
+                    raw=data,
                 )
-            row = Quarantined(
-                file=CLAIMED,
-                reason=REASON,
-                event_id=None,
-                partition_key=record.partition_key,
-                raw=data,
-            )
-            send_again(environment.kinesis, environment.settings.stream, row)
-            fates["events sent again"] += events
+                send_again(transport, row)
+                fates["events sent again"] += events
     return fates
+
+
+def _records(
+    stack: Stack, worker: Worker, shard: ShardId, since_ms: int, until_ms: int
+) -> Iterator[Record]:
+    """Return a shard's records of a span: Kinesis finds its start by the clock."""
+    if stack.connection.kind != "kinesis":
+        return read_on(worker.source, shard, since_ms=since_ms, until_ms=until_ms)
+    kinesis, stream = stack.environment.kinesis, stack.environment.settings.stream
+    return read_between(kinesis, stream, shard, since_ms=since_ms, until_ms=until_ms)
 
 
 @click.command(help=__doc__)

@@ -19,10 +19,9 @@ from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, UserError
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.producer.lanes import address_of
-from pipeline.producer.outcomes import Outcome
 from pipeline.producer.queues import Shipment
 from pipeline.producer.settings import ProducerSettings
-from pipeline.producer.transports import transport_for
+from pipeline.producer.single import send_record
 from sluice import stack as stacks
 from sluice.accounting import conclude
 from sluice.console import ERR, progress, result, say, shown
@@ -32,6 +31,7 @@ from sluice.drills.rig import Rig
 from sluice.drills.run import run_drill
 from sluice.load import plan_for, send
 from sluice.stack import Stack
+from sluice.streams import stack_transport
 from sluice.up import bring_up
 
 STACK: Final = "demo"
@@ -82,18 +82,12 @@ class Trouble:
     def _poison(self) -> None:
         """Put bytes on the stream that nothing can read."""
         self.poisoned = True
-        settings = ProducerSettings()
-        address = address_of(0, settings.lanes)
+        address = address_of(0, ProducerSettings().lanes)
         record: Shipment[None] = Shipment(
             address=address, lane=0, opened_at=0.0, data=POISON_RECORD
         )
-        transport = transport_for(self.stack.connection, settings, where=self.stack.where)
-        try:
-            outcomes = transport.send([record])
-        finally:
-            transport.close()
-        if outcomes != [Outcome.WRITTEN]:
-            raise OperatingError(f"the stream did not take the demo's own record: {outcomes[0]}")
+        with stack_transport(self.stack) as transport:
+            send_record(transport, record)
         self._note("a record that no parser can read is on the stream")
 
     def _kill(self) -> None:

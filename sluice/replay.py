@@ -16,6 +16,7 @@ from pipeline.contracts import CONTRACTS
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.claims import Claim, Claims, ClaimState
+from pipeline.producer.transport import Transport
 from pipeline.replay import (
     Quarantined,
     ids_of,
@@ -30,6 +31,7 @@ from sluice.console import progress, result, say
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
 from sluice.options import ago_ms, stack_option
 from sluice.stack import Stack
+from sluice.streams import stack_transport
 
 CLAIM_MS: Final = 15 * 60_000
 """How long one replay may take with a file; past it, another may take the claim over."""
@@ -80,24 +82,25 @@ def replay_stack(
     claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
     sent: list[Claim] = []
     ordered = sorted(wanted, key=lambda row: (row.file, row.reason))
-    for (file, reason), group in groupby(ordered, key=lambda row: (row.file, row.reason)):
-        chosen = list(group)
-        claim = Claim(
-            file=file,
-            reason=reason,
-            state=ClaimState.CLAIMED,
-            token=secrets.token_hex(16),
-            deadline_ms=wall_clock_ms() + CLAIM_MS,
-        )
-        try:
-            claims.take(claim, now_ms=wall_clock_ms())
-        except Refused:
-            fates["replayed before"] += len(chosen)
-            continue
-        fates += _send(stack, chosen, stored, claim)
-        claims.advance(replace(claim, state=ClaimState.SENT))
-        sent.append(claim)
-        bars.advance(task, len(chosen))
+    with stack_transport(stack) as transport:
+        for (file, reason), group in groupby(ordered, key=lambda row: (row.file, row.reason)):
+            chosen = list(group)
+            claim = Claim(
+                file=file,
+                reason=reason,
+                state=ClaimState.CLAIMED,
+                token=secrets.token_hex(16),
+                deadline_ms=wall_clock_ms() + CLAIM_MS,
+            )
+            try:
+                claims.take(claim, now_ms=wall_clock_ms())
+            except Refused:
+                fates["replayed before"] += len(chosen)
+                continue
+            fates += _send(transport, chosen, stored, claim)
+            claims.advance(replace(claim, state=ClaimState.SENT))
+            sent.append(claim)
+            bars.advance(task, len(chosen))
     bars.update(task, note="waiting for the verdict of the core")
     _drain(stack)
     for claim in sent:
@@ -107,7 +110,7 @@ def replay_stack(
 
 
 def _send(
-    stack: Stack, rows: list[Quarantined], stored: frozenset[str], claim: Claim
+    transport: Transport, rows: list[Quarantined], stored: frozenset[str], claim: Claim
 ) -> Counter[str]:
     """Send rows in their order but for what the lake has.
 
@@ -122,8 +125,7 @@ def _send(
         if data is None:
             fates["stored already"] += 1
         else:
-            stream = stack.environment.settings.stream
-            send_again(stack.environment.kinesis, stream, replace(row, raw=data))
+            send_again(transport, replace(row, raw=data))
             fates["sent again"] += 1
     return fates
 

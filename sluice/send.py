@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import boto3
 import rich_click as click
 
 from pipeline.audit.history import Answer
@@ -15,9 +14,9 @@ from pipeline.audit.quarantined import readable_ids
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.answers import Answered
-from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.producer import Producer
-from pipeline.producer.settings import ProducerSettings, client_config
+from pipeline.producer.settings import ProducerSettings
+from pipeline.producer.transports import transport_for
 from sluice import stack as stacks
 from sluice.backfill import known_ids
 from sluice.console import result, say
@@ -69,9 +68,8 @@ def send_lines(stack: Stack, lines: Iterable[bytes]) -> Counter[Answer]:
         answers[answered.answer] += len(answered.tags)
 
     settings = ProducerSettings()
-    client = boto3.client("kinesis", config=client_config(settings), **stack.where)
-    stream = stack.environment.settings.stream
-    with Producer[int](KinesisTransport(client, stream), settings, on_answer) as producer:
+    transport = transport_for(stack.connection, settings, where=stack.where)
+    with Producer[int](transport, settings, on_answer) as producer:
         for number, line in enumerate(lines, start=1):
             event = line.strip()
             if event:

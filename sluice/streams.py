@@ -1,10 +1,13 @@
-"""The protocol's worker on a stack's own stream, whichever that is, to look at it and sweep."""
+"""A stack's own stream, whichever that is: a worker to look at it and sweep, a way to send."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.environment import WorkerSettings, clients
 from pipeline.functions import worker_for
+from pipeline.producer.settings import ProducerSettings
+from pipeline.producer.transport import Transport
+from pipeline.producer.transports import transport_for
 from pipeline.sources.connections import KinesisConnection
 from pipeline.worker import Worker
 from sluice.stack import Stack
@@ -38,3 +41,14 @@ def worker_of(stack: Stack) -> Iterator[Worker]:
         close = getattr(source, "close", None)
         if close is not None:
             close()
+
+
+@contextmanager
+def stack_transport(stack: Stack, settings: ProducerSettings | None = None) -> Iterator[Transport]:
+    """Give what carries records to the stack's stream; it is closed at the end."""
+    chosen = settings or ProducerSettings()
+    transport = transport_for(stack.connection, chosen, where=stack.where)
+    try:
+        yield transport
+    finally:
+        transport.close()

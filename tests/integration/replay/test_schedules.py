@@ -5,7 +5,6 @@ Each ends with the verdict over every id: whatever the order, an event is stored
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from pipeline.core.payload import compress
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, OutcomeUnknown
 from pipeline.ledger.claims import Claims, ClaimState
+from pipeline.producer.transport import Transport
 from pipeline.replay import Quarantined
 from sluice.console import progress
 from sluice.replay import CLAIM_MS, replay_stack
@@ -159,8 +159,8 @@ def test_a_replay_that_stands_still_past_its_deadline_sends_nothing_more(
 ) -> None:
     send, asleep_ms = replay_module.send_again, [0]
 
-    def send_and_sleep(client: Any, stream: str, row: Quarantined) -> None:
-        send(client, stream, row)
+    def send_and_sleep(transport: Transport, row: Quarantined) -> None:
+        send(transport, row)
         asleep_ms[0] = CLAIM_MS
 
     monkeypatch.setattr(replay_module, "send_again", send_and_sleep)
@@ -191,11 +191,11 @@ def before_sending(patch: pytest.MonkeyPatch) -> None:
 def half_way(patch: pytest.MonkeyPatch) -> None:
     send, sent = replay_module.send_again, [0]
 
-    def crash(client: Any, stream: str, row: Quarantined) -> None:
+    def crash(transport: Transport, row: Quarantined) -> None:
         if sent[0] == 2:
             raise Crash
         sent[0] += 1
-        send(client, stream, row)
+        send(transport, row)
 
     patch.setattr(replay_module, "send_again", crash)
 
@@ -203,8 +203,8 @@ def half_way(patch: pytest.MonkeyPatch) -> None:
 def answer_lost(patch: pytest.MonkeyPatch) -> None:
     send = replay_module.send_again
 
-    def crash(client: Any, stream: str, row: Quarantined) -> None:
-        send(client, stream, row)
+    def crash(transport: Transport, row: Quarantined) -> None:
+        send(transport, row)
         raise OutcomeUnknown("the answer did not come")
 
     patch.setattr(replay_module, "send_again", crash)

@@ -1,19 +1,27 @@
 """What of quarantine is sent again, and where to: all that the lake lacks, to its own shard."""
 
 import hashlib
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 from pipeline.core.aggregate import UserRecord, aggregate
 from pipeline.core.payload import compress, decompress
 from pipeline.domain.contracts import CONTRACTS
-from pipeline.errors import OutcomeUnknown
+from pipeline.errors import OperatingError, OutcomeUnknown
 from pipeline.names import REPLAY_KEY_PREFIX
+from pipeline.producer.kinesis import KinesisTransport
+from pipeline.producer.lanes import Address
+from pipeline.producer.outcomes import Outcome
+from pipeline.producer.queues import Shipment
+from pipeline.producer.settings import ProducerSettings, client_config
 from pipeline.replay import (
     PARTITION_KEY_CHARACTERS_MAX,
     Quarantined,
@@ -36,6 +44,7 @@ READ = Quarantined(
     file="quarantine/f.parquet",
     reason="out-of-range",
     event_id="a",
+    shard="shardId-000000000000",
     partition_key="k",
     raw=LINES[0],
 )
@@ -71,9 +80,11 @@ def test_of_a_record_that_was_never_read_only_the_events_are_sent_that_the_lake_
 
 def test_a_replayed_record_goes_to_the_shard_of_its_key_and_says_that_it_is_one() -> None:
     hash_key = str(int.from_bytes(hashlib.md5(b"k", usedforsecurity=False).digest(), "big"))
-    assert address("k") == (f"{REPLAY_KEY_PREFIX}k", hash_key)
-    assert address(address("k")[0]) == address("k")
-    assert len(address("k" * PARTITION_KEY_CHARACTERS_MAX)[0]) == PARTITION_KEY_CHARACTERS_MAX
+    marked = f"{REPLAY_KEY_PREFIX}k"
+    assert address("k") == Address(partition_key=marked, explicit_hash_key=hash_key)
+    assert address(marked) == address("k")
+    longest = address("k" * PARTITION_KEY_CHARACTERS_MAX).partition_key
+    assert len(longest) == PARTITION_KEY_CHARACTERS_MAX
 
 
 def test_rows_that_hold_no_bytes_are_counted_and_cannot_be_sent(tmp_path: Path) -> None:
@@ -82,6 +93,7 @@ def test_rows_that_hold_no_bytes_are_counted_and_cannot_be_sent(tmp_path: Path) 
         {
             "reason": ["lost: expired", "masked"],
             "event_id": pa.array([None, None], pa.string()),
+            "shard": ["shardId-000000000000"] * 2,
             "partition_key": ["", "k"],
             "raw": [b"", PACKED],
             "arrival_time": pa.array([1_000, 2_000], pa.timestamp("ms", "UTC")),
@@ -100,10 +112,9 @@ def test_ids_are_looked_up_in_every_table_of_the_lake(tmp_path: Path) -> None:
     assert stored_ids(tmp_path, CONTRACTS, frozenset()) == frozenset()
 
 
-def test_a_row_is_on_the_stream_as_it_was_and_without_an_answer_its_fate_is_unknown(
-    aws: Aws,
-) -> None:
-    send_again(aws.kinesis, aws.name, UNREAD)
+def test_a_row_is_on_the_stream_as_it_was(aws: Aws) -> None:
+    with closing(boto3.client("kinesis", config=client_config(ProducerSettings()))) as kinesis:
+        send_again(KinesisTransport(kinesis, aws.name), UNREAD)
     shard = aws.kinesis.list_shards(StreamName=aws.name)["Shards"][0]["ShardId"]
     at = aws.kinesis.get_shard_iterator(
         StreamName=aws.name, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
@@ -111,9 +122,32 @@ def test_a_row_is_on_the_stream_as_it_was_and_without_an_answer_its_fate_is_unkn
     (record,) = aws.kinesis.get_records(ShardIterator=at["ShardIterator"])["Records"]
     assert (record["Data"], record["PartitionKey"]) == (PACKED, f"{REPLAY_KEY_PREFIX}k")
 
-    class Silent:
-        def put_record(self, **_: object) -> None:
-            raise ConnectTimeoutError(endpoint_url="http://stream")
 
+class Scripted:
+    """A transport that answers as it is told, and keeps what it was given."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = list(outcomes)
+        self.sent: list[tuple[int, str, bytes]] = []
+
+    def send(self, batch: Sequence[Shipment[Any]], /) -> list[Outcome]:
+        self.sent += [(each.lane, each.address.partition_key, each.data) for each in batch]
+        return [self.outcomes.pop(0)]
+
+    def close(self) -> None: ...
+
+
+def test_a_row_goes_to_the_partition_that_it_came_by_and_is_tried_again_as_it_is() -> None:
+    transport = Scripted(Outcome.THROTTLED, Outcome.UNKNOWN, Outcome.WRITTEN)
+    send_again(transport, replace(UNREAD, shard="topic-7"))
+    assert transport.sent == [(7, f"{REPLAY_KEY_PREFIX}k", PACKED)] * 3
+
+
+def test_without_a_certain_answer_the_fate_of_a_row_is_unknown() -> None:
     with pytest.raises(OutcomeUnknown, match="no certain answer"):
-        send_again(Silent(), "s", READ)
+        send_again(Scripted(*[Outcome.UNKNOWN, Outcome.REJECTED]), READ)
+
+
+def test_a_row_that_is_surely_not_on_the_stream_is_told() -> None:
+    with pytest.raises(OperatingError, match="did not take a record: rejected"):
+        send_again(Scripted(Outcome.REJECTED), READ)

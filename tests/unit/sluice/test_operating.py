@@ -122,6 +122,7 @@ def row(file: str, reason: str, arrival_ms: int) -> Quarantined:
         file=file,
         reason=reason,
         event_id=None,
+        shard="shardId-000000000000",
         partition_key="k",
         raw=b"x",
         arrival_ms=arrival_ms,

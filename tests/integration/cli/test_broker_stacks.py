@@ -100,6 +100,24 @@ def test_a_killed_worker_and_a_restarted_broker_lose_nothing(
     assert before not in workers(home)
 
 
+def test_a_replayed_event_comes_back_by_its_own_partition(
+    home: Path, cli: Cli, tmp_path: Path, made: dict[str, Any]
+) -> None:
+    lines = tmp_path / "events.jsonl"
+    broken = [{"type": "departures", "id": f"broken-{n}", "aircraft": f"N{n}"} for n in range(4)]
+    lines.write_text("".join(f"{json.dumps(event)}\n" for event in broken))
+    assert "acknowledged  4" in cli(home, "send", *STACK, str(lines)).stdout
+    done = cli(home, "replay", *STACK)
+    assert done.returncode == 0, done.stderr
+    assert "sent again       4" in done.stdout
+    sql = "SELECT event_id, shard, replay FROM quarantine ORDER BY ALL"
+    rows = cli(home, "query", *STACK, "--csv", sql).stdout.split()[1:]
+    came, replayed = rows[0::2], rows[1::2]
+    assert [row.partition(",")[0] for row in came] == [event["id"] for event in broken]
+    assert [row.replace("False", "True") for row in came] == replayed
+    assert len({row.split(",")[1] for row in came}) == 2
+
+
 def test_paused_workers_leave_events_where_they_are_until_resumed(
     home: Path, cli: Cli, made: dict[str, Any]
 ) -> None:

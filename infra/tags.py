@@ -1,6 +1,7 @@
 """The tags of every resource that can carry any."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 
@@ -11,7 +12,7 @@ def tag_everything(tags: Mapping[str, str]) -> None:
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if not hasattr(type(args.resource), "tags"):
             return None
-        held = args.props.get("tags") or {}
+        held: Any = args.props.get("tags") or {}
         # A group of machines has a list of them, and says of each whether its machines get it.
         listed = [{"key": k, "value": v, "propagate_at_launch": True} for k, v in tags.items()]
         merged = [*held, *listed] if isinstance(held, list) else {**held, **tags}

@@ -72,7 +72,9 @@ def test_every_setting_that_scales_something_is_in_the_table() -> None:
     named = {name for row in rows(SCALING) for name in re.findall(r"`(\w+)`", row[4])}
     assert named == {
         *("audit_minutes", "batch_size", "batch_window_seconds", "memory_mb", "retention_hours"),
-        *("run_seconds_max", "shard_count", "stream_mode"),
+        *("run_seconds_max", "shard_count", "stream_mode", "concurrency_max", "partition_count"),
+        *("shard_count_min", "shard_count_max", "shard_schedule", "shard_utilization_percent"),
+        *("workers_min", "workers_max", "worker_lag_max"),
     }
 
 

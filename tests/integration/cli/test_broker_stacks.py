@@ -104,12 +104,12 @@ def test_a_replayed_event_comes_back_by_its_own_partition(
     home: Path, cli: Cli, tmp_path: Path, made: dict[str, Any]
 ) -> None:
     lines = tmp_path / "events.jsonl"
-    broken = [{"type": "departures", "id": f"broken-{n}", "aircraft": f"N{n}"} for n in range(4)]
+    broken = [{"type": "departures", "id": f"broken-{n}", "aircraft": f"N{n}"} for n in range(12)]
     lines.write_text("".join(f"{json.dumps(event)}\n" for event in broken))
-    assert "acknowledged  4" in cli(home, "send", *STACK, str(lines)).stdout
+    assert "acknowledged  12" in cli(home, "send", *STACK, str(lines)).stdout
     done = cli(home, "replay", *STACK)
     assert done.returncode == 0, done.stderr
-    assert "sent again       4" in done.stdout
+    assert "sent again       12" in done.stdout
     sql = "SELECT event_id, shard, replay FROM quarantine ORDER BY ALL"
     rows = cli(home, "query", *STACK, "--csv", sql).stdout.split()[1:]
     came, replayed = rows[0::2], rows[1::2]

@@ -15,9 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from infra.local import processes
-from infra.local.launcher import HOST, LISTENING
+from infra.local.launcher import LISTENING
+from infra.local.ports import HOST, free_port
 from infra.local.stream_broker import KINDS, Broker
-from infra.local.supervisor import FAILURE, REGION, STATE, TASKS, LocalAws, Pace, free_port
+from infra.local.supervisor import FAILURE, REGION, STATE, TASKS, LocalAws, Pace
 
 WATCH_SECONDS = 0.5
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local import lifeline
+from infra.local.ports import HOST
 from pipeline.errors import UserError
 
 VERSION = "1.5.33"
 """The version whose functions are replaced by name."""
-HOST = "127.0.0.1"
 FREE_BYTES_MIN = 256 * 1024 * 1024
 EXIT_USER_ERROR = 2
 LISTENING = "listening"

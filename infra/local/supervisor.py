@@ -10,7 +10,6 @@ runs where), the logs, the mapping's checkpoints and the emulator's files.
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import processes, stream_broker
-from infra.local.launcher import HOST
+from infra.local.ports import free_port
 from infra.local.processes import Process
 from pipeline.errors import UserError
 
@@ -142,14 +141,6 @@ def stop(state_dir: Path) -> None:
     stream_broker.forget(state_dir)
     (state_dir / STATE).unlink(missing_ok=True)
     shutil.rmtree(state_dir / "emulator", ignore_errors=True)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _prepare(state_dir: Path) -> None:

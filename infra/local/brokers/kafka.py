@@ -21,7 +21,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from infra.local.brokers import artifacts, class_archive, java, tls
 from infra.local.brokers.broker_process import BrokerProcess, words
-from infra.local.brokers.ports import HOST, lasting_ports
+from infra.local.ports import HOST, lasting_ports
 from pipeline.errors import OperatingError
 
 CLUSTER_ID: Final = "U2x1aWNlLUxvY2FsLUthZg"

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from infra.local.brokers import artifacts, class_archive, java, pulsar_settings, tls, tokens
 from infra.local.brokers.broker_process import BrokerProcess, words
-from infra.local.brokers.ports import HOST, lasting_ports
 from infra.local.brokers.pulsar_admin import NAMESPACE, PulsarAdmin, full_name, path_of
 from infra.local.brokers.pulsar_settings import ADMIN, OPTIONS, STANDALONE
+from infra.local.ports import HOST, lasting_ports
 
 PLACE: Final = "pulsar.json"
 SETTINGS: Final = "standalone.conf"

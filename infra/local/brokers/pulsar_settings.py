@@ -7,8 +7,8 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from infra.local.brokers.ports import HOST
 from infra.local.brokers.tls import Certificate
+from infra.local.ports import HOST
 
 ADMIN: Final = "admin"
 """The role that may do everything, where tokens are asked for."""

@@ -16,7 +16,7 @@ from infra.local.ecs.guard import Guard
 from infra.local.ecs.records import Record
 from infra.local.ecs.schedule import Health, Plan, ServiceView, TaskView, plan
 from infra.local.ecs.task import Task
-from infra.local.supervisor import free_port
+from infra.local.ports import free_port
 
 LOOK_SECONDS: Final = 0.1
 KEPT_SECONDS: Final = 3600.0

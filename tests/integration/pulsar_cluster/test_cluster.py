@@ -14,7 +14,7 @@ from typing import Final
 import pulsar
 import pytest
 
-from infra.local.brokers.ports import HOST
+from infra.local.ports import HOST
 from infra.pulsar.credentials import make_token_keys
 from infra.pulsar.node.apply_topics import Refused, Wanted
 from infra.pulsar.topics import Topics

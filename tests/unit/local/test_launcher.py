@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from infra.local import launcher
+from infra.local.ports import HOST
 from pipeline.errors import UserError
 
 
@@ -31,7 +32,7 @@ def test_a_port_in_use_ends_the_launcher_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as taken:
-        taken.bind((launcher.HOST, 0))
+        taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
         code = launcher.main(["--port", str(port), "--data", str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Ports for brokers that come back: none of those that the system hands out to connections.
+"""Ports of this machine, for servers that stay and for brokers that come back.
 
 A broker that restarts needs its port again. Clients knock on it meanwhile, each from a port that
 the system picks, and one day picks just that one: the knock then answers itself, and the broker
@@ -17,6 +17,14 @@ LOWEST: Final = 20_000
 HIGHEST: Final = 32_000
 """Below 32768, where Linux begins (ip(7), ip_local_port_range); macOS begins at 49152."""
 ATTEMPTS: Final = 200
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def lasting_ports(count: int) -> list[int]:

@@ -25,7 +25,7 @@ from infra.pulsar_machines import (
 from infra.pulsar_nodes import Known, bookie_data, broker_data, metadata_data
 
 METADATA_GB: Final = 10
-"""Metadata of a hundred thousand ledgers and snapshots of it; see the alarm on its disk."""
+"""Metadata of a hundred thousand ledgers, and snapshots of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

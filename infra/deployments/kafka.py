@@ -1,27 +1,24 @@
 """The composition on Kafka: a cluster of the stack's own or a given one, and workers on a topic."""
 
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 
-from infra import catalog, lake, ledger, stream_kafka, worker_service
-from infra.alarm_rules_worker import worker_rules
+from infra import stream_kafka
 from infra.deployments.foundation import Foundation
-from infra.deployments.telling import Telling
+from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Stream, Workers
 from infra.naming import Names
 from infra.policies_kafka import read_topic
 from infra.settings import Settings
 from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
-from infra.widget import Panel
-from pipeline.domain.contracts import MEASURES
-
-ROLLED_BACK_BY: Final = ("oldest-event-age", "quarantine-rate")
-"""Alarms that a release may cause: workers that stand still, and good events set aside."""
 
 
 class KafkaDeployment:
-    """Cluster, lake, ledger, workers and catalog of one stack."""
+    """Cluster, lake, ledger, workers, alarms and catalog of one stack."""
+
+    outputs: dict[str, Any]
+    """What a client of the stack needs to know."""
 
     def __init__(self, settings: Settings, names: Names) -> None:
         """Make all of it."""
@@ -29,30 +26,18 @@ class KafkaDeployment:
         self._base = Foundation(settings, names)
         self._workers = Workers(settings, names, self._base)
         servers, cluster_arn = self._broker()
-        self._connection = pulumi.Output.from_input(servers).apply(self._connected)
-        brokers: tuple[Panel, ...] = (stream_kafka.PANEL,) if self._provisioned else ()
-        self._telling = Telling(
+        provisioned = settings.kafka_cluster == "provisioned"
+        watched = WatchedWorkers(
             settings,
             names,
-            self._base.key_arn,
-            rules=worker_rules(settings.objectives),
-            sources={
-                "pipeline": names.stream,
-                "table": self._base.ledger.table_name,
-                "workers": names.worker_cluster,
-                "brokers": names.broker_cluster,
-            },
-            panels=(
-                worker_service.PANEL,
-                *brokers,
-                lake.PANEL,
-                ledger.PANEL,
-                catalog.panel(MEASURES),
-            ),
+            self._base,
+            brokers={"brokers": names.broker_cluster},
+            panels=(stream_kafka.PANEL,) if provisioned else (),
         )
-        self._service = self._workers.run(
+        self.outputs = watched.run(
+            self._workers,
             Stream(
-                connection=self._connection,
+                connection=pulumi.Output.from_input(servers).apply(self._connected),
                 name=names.stream,
                 rights=cluster_arn.apply(
                     lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
@@ -60,30 +45,7 @@ class KafkaDeployment:
                 if cluster_arn
                 else [],
             ),
-            rollback_alarms=[self._telling.alarm(rule) for rule in ROLLED_BACK_BY],
         )
-
-    @property
-    def _provisioned(self) -> bool:
-        return self._settings.kafka_cluster == "provisioned"
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """What a client of the stack needs to know."""
-        return {
-            **self._base.outputs,
-            "stream_name": self._names.stream,
-            "connection": self._connection,
-            "worker_cluster": self._service.cluster_name,
-            "worker_service": self._service.service_name,
-            **self._telling.outputs,
-            "settings": {
-                "window_seconds": self._settings.window_seconds,
-                "retention_hours": self._settings.retention_hours,
-                "run_seconds_max": self._settings.run_seconds_max,
-                "partition_count": self._settings.partition_count,
-            },
-        }
 
     def _broker(self) -> tuple[pulumi.Input[str], pulumi.Output[str] | None]:
         """Return the bootstrap servers, and the cluster's ARN where it asks IAM."""

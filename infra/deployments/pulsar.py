@@ -6,6 +6,7 @@ import pulumi
 
 from infra import policies_pulsar as rights
 from infra.deployments.foundation import Foundation
+from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Stream, Workers
 from infra.naming import Names
 from infra.pulsar.topics import NAMESPACE, TENANT, Topics
@@ -38,7 +39,10 @@ def check_names(settings: Settings, names: Names) -> None:
 
 
 class PulsarDeployment:
-    """Cluster, lake, ledger, workers and catalog of one stack."""
+    """Cluster, lake, ledger, workers, alarms and catalog of one stack."""
+
+    outputs: dict[str, Any]
+    """What a client of the stack needs to know."""
 
     def __init__(self, settings: Settings, names: Names) -> None:
         """Make all of it."""
@@ -51,28 +55,15 @@ class PulsarDeployment:
             service_url, credentials = self._cluster()
         else:
             service_url, credentials = self._given()
-        self._connection = service_url.apply(self._connected)
-        self._service = self._workers.run(
-            Stream(connection=self._connection, name=names.stream, secrets=credentials)
+        told = WatchedWorkers(settings, names, self._base).run(
+            self._workers,
+            Stream(
+                connection=service_url.apply(self._connected),
+                name=names.stream,
+                secrets=credentials,
+            ),
         )
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """What a client of the stack needs to know."""
-        return {
-            **self._base.outputs,
-            "stream_name": self._names.stream,
-            "connection": self._connection,
-            "worker_cluster": self._service.cluster_name,
-            "worker_service": self._service.service_name,
-            **self._extra,
-            "settings": {
-                "window_seconds": self._settings.window_seconds,
-                "retention_hours": self._settings.retention_hours,
-                "run_seconds_max": self._settings.run_seconds_max,
-                "partition_count": self._settings.partition_count,
-            },
-        }
+        self.outputs = {**told, **self._extra}
 
     def _given(self) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[str]]]:
         """Return the service URL of a cluster that is there, and what workers are told of it."""

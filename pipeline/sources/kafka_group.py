@@ -11,7 +11,7 @@ from pipeline.core.records import Position, ShardId
 from pipeline.sources.kafka import FETCH_BYTES
 from pipeline.sources.kafka_client import partition_of, shard_of
 
-SESSION_SECONDS: Final = 10.0
+SESSION_SECONDS: Final = 6.0
 """Silence after which the group takes a worker for dead, at least the broker's
 `group.min.session.timeout.ms` (6 s); a late one is kept off by the ledger's fence."""
 POLL_SECONDS_MAX: Final = 120.0

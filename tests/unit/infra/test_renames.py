@@ -15,42 +15,92 @@ from infra.local.provider.interpreter import Provider
 from infra.local.provider.made import Made
 from infra.local.stack import LocalStack
 from infra.local.state import Resource, State
+from tests.unit.infra.policy.rules_data import DATA
 
 HOLDING = frozenset(
     {
         "aws:dynamodb/table:Table",
+        "aws:ebs/volume:Volume",
         "aws:kinesis/stream:Stream",
         "aws:kms/key:Key",
+        "aws:msk/cluster:Cluster",
+        "aws:msk/serverlessCluster:ServerlessCluster",
+        "aws:msk/topic:Topic",
         "aws:s3/bucket:Bucket",
     }
 )
 """Types whose deletion loses records, rows, objects, or the key to all of them."""
 
-RECORDED = frozenset(
+EVERYWHERE = frozenset(
     {
         "sluice:encryption:Encryption$aws:kms/key:Key::encryption",
         "sluice:lake:Lake$aws:s3/bucket:Bucket::lake",
         "sluice:ledger:Ledger$aws:dynamodb/table:Table::ledger",
-        "sluice:stream:KinesisStream$aws:kinesis/stream:Stream::stream",
     }
 )
-"""Every URN, without its stack, under which a stack has ever held data. Add, never take away."""
+ON_KINESIS = EVERYWHERE | {"sluice:stream:KinesisStream$aws:kinesis/stream:Stream::stream"}
+ON_BROKERS: Mapping[str, tuple[Mapping[str, str], frozenset[str]]] = {
+    "MSK": (
+        {"stream": "kafka"},
+        EVERYWHERE
+        | {
+            "sluice:stream:KafkaStream$aws:msk/cluster:Cluster::stream",
+            "sluice:stream:KafkaStream$aws:msk/topic:Topic::stream-topic",
+        },
+    ),
+    "MSK Serverless": (
+        {"stream": "kafka", "kafka_cluster": "serverless"},
+        EVERYWHERE
+        | {"sluice:stream:KafkaStream$aws:msk/serverlessCluster:ServerlessCluster::stream"},
+    ),
+    "Pulsar": (
+        {"stream": "pulsar"},
+        EVERYWHERE
+        | {"sluice:stream:PulsarBucket$aws:s3/bucket:Bucket::brokers"}
+        | {
+            f"sluice:stream:PulsarStream$aws:ebs/volume:Volume::stream-{volume}"
+            for zone in (1, 2, 3)
+            for volume in (
+                f"metadata-{zone}-data",
+                *(f"bookie-{zone}-{n}-{what}" for n in (1, 2) for what in ("journal", "ledgers")),
+            )
+        },
+    ),
+}
+"""Every URN, without its stack, under which a stack has ever held data, by what its events wait
+in: add, never take away."""
 
 
 def without_stack(urn: str) -> str:
     return "::".join(urn.split("::")[2:])
 
 
-def unaccounted(resources: Iterable[Resource]) -> tuple[set[str], set[str]]:
+def unaccounted(
+    resources: Iterable[Resource], recorded: frozenset[str] = ON_KINESIS
+) -> tuple[set[str], set[str]]:
     """Return the recorded URNs that nobody goes on with, and the new ones that nobody recorded."""
     holding = [each for each in resources if each.type in HOLDING]
     now = {without_stack(each.urn) for each in holding}
     then = {without_stack(urn) for each in holding for urn in each.formerly}
-    return set(RECORDED) - now - then, now - RECORDED
+    return set(recorded) - now - then, now - recorded
 
 
 def test_all_that_ever_held_data_is_still_there_or_has_an_alias(registered: Any) -> None:
     assert unaccounted(registered.resources.values()) == (set(), set())
+
+
+@pytest.mark.parametrize("brokers", ON_BROKERS)
+def test_all_that_brokers_ever_kept_is_still_there_or_has_an_alias(
+    brokers: str, register: Callable[..., Any]
+) -> None:
+    settings, recorded = ON_BROKERS[brokers]
+    registered = register({**settings, "package": "local"})
+    assert unaccounted(registered.resources.values(), recorded) == (set(), set())
+
+
+def test_every_kind_that_the_rules_call_data_is_watched_for_renames() -> None:
+    kinds = {token.rsplit(":", 1)[-1] for token in HOLDING}
+    assert kinds == {kind.removeprefix("Msk") for kind in DATA}
 
 
 def test_a_rename_without_an_alias_is_found(registered: Any) -> None:

@@ -14,11 +14,15 @@ from infra.costs.stream import shards_needed, stream
 from infra.costs.watching import key_and_catalog, watching
 from infra.settings import Settings
 from pipeline.domain.contracts import CONTRACTS
+from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What an estimate is made for: a stack's settings, a load, and which month of its life."""
+    """What an estimate is made for: a stack's settings, a load, and which month of its life.
+
+    Raises UserError for a stack on brokers: every formula here is of Kinesis and of functions.
+    """
 
     settings: Settings
     load: Load
@@ -26,6 +30,14 @@ class Case:
     month: int = 1
     tables: int = len(CONTRACTS)
     """Tables that a batch writes to, each a file."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would be priced as something else."""
+        if self.settings.stream != "kinesis":
+            raise UserError(
+                f"stream: {self.settings.stream}: brokers and workers have no formulas here; give "
+                "--stack one on kinesis, whose estimate also lists MSK and Pulsar for the load"
+            )
 
     @property
     def batches(self) -> Batches:

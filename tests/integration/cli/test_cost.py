@@ -35,6 +35,17 @@ def test_the_lines_add_up_to_what_the_stack_costs(
     assert [way["name"] for way in told["networks"]] == ["endpoints", "NAT gateways"]
 
 
+@pytest.mark.parametrize("stream", ["kafka", "pulsar"])
+def test_a_stack_file_on_brokers_is_refused_in_a_line_that_tells_what_to_do(
+    stream: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Pulumi.theirs.yaml").write_text(f"config:\n  sluice:stream: {stream}\n")
+    monkeypatch.setattr("sluice.cost.ROOT", tmp_path)
+    words = ["--rate", "10000", "--stack", "theirs"]
+    with pytest.raises(UserError, match=f"stream: {stream}: .*give --stack one on kinesis"):
+        verb.main(words, standalone_mode=False)
+
+
 def test_a_person_reads_the_bill_what_else_there_is_and_what_drives_it(cost: Cli) -> None:
     done = cost("--rate", "10000", "--stack", "prod", "--region", "us-east-1")
     assert done.returncode == 0, done.stderr

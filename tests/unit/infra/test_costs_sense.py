@@ -174,6 +174,12 @@ def test_a_network_costs_its_interface_in_each_zone_and_what_the_auditor_reads()
     assert quantity(unaudited, "endpoint_gb") == 0
 
 
+@pytest.mark.parametrize("brokers", ["kafka", "pulsar"])
+def test_a_stack_on_brokers_is_refused_and_not_priced_as_another(brokers: str) -> None:
+    with pytest.raises(UserError, match=f"stream: {brokers}: brokers and workers have no formulas"):
+        case(stream=brokers)
+
+
 # The table.
 
 

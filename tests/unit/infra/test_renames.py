@@ -124,7 +124,9 @@ class Kept(Provider):
         self.steps.append(f"+{name}")
         return Made(id=f"{name}-id", outputs={})
 
-    def delete(self, token: str, name: str, inputs: Any, made: Made, *, forced: bool) -> None:
+    def delete(
+        self, token: str, name: str, inputs: Any, made: Made, *, forced: bool = False
+    ) -> None:
         self.steps.append(f"-{name}")
 
 

@@ -104,7 +104,9 @@ def print_bill(told: Estimate) -> None:
 
 
 def print_ways(title: str, ways: tuple[Alternative, ...]) -> None:
-    """Print alternatives, a line each."""
+    """Print alternatives, a line each; nothing where there are none."""
+    if not ways:
+        return
     result(f"\n{title}")
     for way in ways:
         result(f"  {way.usd:12,.2f}  {way.name}: {way.note}")
@@ -185,8 +187,9 @@ def cost(
         "no taxes, free tier, discounts or support\n"
     )
     print_bill(told)
-    print_ways("records on a stream with just the shards it needs", records(case))
-    print_ways("what carries the events; functions and lake come on top", transports(case))
+    if not case.batches.on_topic:
+        print_ways("records on a stream with just the shards it needs", records(case))
+    print_ways("what carries the events; processing and lake come on top", transports(case))
     print_ways("were the functions in private subnets", networks(case))
     print_drivers(drivers(case))
     for note in told.notes:

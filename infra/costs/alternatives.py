@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from infra.costs.estimate import Case
+from infra.costs.estimate import Case, carrying
 from infra.costs.line import GB, HOURS_PER_MONTH, KB, MB, SECONDS_PER_MONTH, total
 from infra.costs.network import INTERFACES, endpoints, read_gb
 from infra.costs.storage import parquet_bytes
@@ -55,11 +55,8 @@ def transports(case: Case) -> tuple[Alternative, ...]:
     """
     kept = f"{case.settings.retention_hours} h kept"
     ways = (
-        Alternative(
-            name="Kinesis, this stack",
-            usd=total(stream(case.settings, case.load, case.prices)),
-            note=f"{case.settings.stream_mode}, {kept}",
-        ),
+        _kinesis(case, kept),
+        *_this_stack(case, kept),
         Alternative(
             name="Firehose, an event a record",
             usd=_firehose(case, replace(case.load, aggregated=False).chunks(FIREHOSE_UNIT_BYTES)),
@@ -87,8 +84,31 @@ def transports(case: Case) -> tuple[Alternative, ...]:
     return tuple(sorted(ways, key=lambda way: way.usd))
 
 
+def _kinesis(case: Case, kept: str) -> Alternative:
+    """Return the stack's own stream, or one with just the shards that the load needs."""
+    if case.batches.on_topic:
+        shards = shards_needed(case.load)
+        lines = provisioned(case.settings, case.load, case.prices, shards=shards)
+        return Alternative(name="Kinesis", usd=total(lines), note=f"{shards} shards, {kept}")
+    usd = total(stream(case.settings, case.load, case.prices))
+    note = f"{case.settings.stream_mode}, {kept}"
+    return Alternative(name="Kinesis, this stack", usd=usd, note=note)
+
+
+def _this_stack(case: Case, kept: str) -> tuple[Alternative, ...]:
+    if not case.batches.on_topic:
+        return ()
+    name = f"{case.settings.stream.capitalize()}, this stack"
+    return (Alternative(name=name, usd=total(carrying(case)), note=f"as it is set, {kept}"),)
+
+
 def networks(case: Case) -> tuple[Alternative, ...]:
-    """Return what functions in private subnets would pay for their way to the services."""
+    """Return what functions in private subnets would pay for their way to the services.
+
+    Workers are in a private network anyway: for them there is nothing to compare.
+    """
+    if case.batches.on_topic:
+        return ()
     zones = case.settings.zones
     streamed = read_gb(case.settings, case.load)
     # Staged and published; ids, journal and items are small beside them.

@@ -18,8 +18,15 @@ class Batches:
     tables: int
 
     @property
+    def on_topic(self) -> bool:
+        """Whether workers take events from brokers; else functions do, from Kinesis."""
+        return self.settings.stream != "kinesis"
+
+    @property
     def shards(self) -> int:
-        """How many shards make batches, each its own."""
+        """How many shards or partitions make batches, each its own."""
+        if self.on_topic:
+            return self.settings.partition_count
         return shards_of(self.settings, self.load)
 
     @property
@@ -28,8 +35,15 @@ class Batches:
 
         A shard's batch ends with the window, or once it is full by records or by bytes, whichever
         is first (Lambda developer guide, "services-kinesis-parameters"); a shard with less than a
-        record a window makes a batch of each.
+        record a window makes a batch of each. So with partitions, by the workers' own rules: a
+        batch gathers while the one before it is taken, for a partition has one take at a time.
         """
+        if self.on_topic:
+            take_seconds = (figures.CALLS_MS + figures.BATCH_CPU_MS) / 1_000
+            gathered = max(figures.WORKER_BATCH_SECONDS, take_seconds)
+            by_age = min(self.shards / gathered, self.load.records)
+            full = self.load.bytes_in / figures.WORKER_BATCH_BYTES
+            return max(by_age, self.load.records / figures.WORKER_BATCH_RECORDS, full)
         by_window = min(self.shards / self.settings.batch_window_seconds, self.load.records)
         by_records = self.load.records / self.settings.batch_size
         return max(by_window, by_records, self.load.bytes_in / figures.PAYLOAD_BYTES)
@@ -51,7 +65,12 @@ class Batches:
 
     @property
     def watches_a_month(self) -> float:
-        """Runs of sweeper and probe, one a minute each, of the auditor, and of a scaler."""
+        """Runs of sweeper and probe, one a minute each, of the auditor, and of a scaler.
+
+        Workers sweep for themselves, and no other function reads a topic.
+        """
+        if self.on_topic:
+            return 0
         return self._minutes * 2 + self.audits_a_month + self.scalings_a_month
 
     @property

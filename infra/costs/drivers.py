@@ -19,6 +19,12 @@ TRIED: Final[dict[str, tuple[Any, ...]]] = {
     "audit_minutes": (0, 5, 60),
     "backup_days": (7, 35),
     "log_days": (7, 30, 365),
+    "workers_min": (1, 3),
+    "kafka_brokers_per_zone": (1, 2),
+    "kafka_volume_gb": (100, 500),
+    "pulsar_bookies_per_zone": (1, 2),
+    "pulsar_brokers": (3, 6),
+    "pulsar_ledgers_gb": (100, 500),
 }
 """What each setting is tried at; `shard_count` is tried at what the load needs."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.costs.batches import Batches
+from infra.costs.brokers import brokers, kept_gb, volumes_gb
 from infra.costs.functions import functions
 from infra.costs.line import Line, total
 from infra.costs.load import Load
@@ -12,17 +13,14 @@ from infra.costs.prices import Prices
 from infra.costs.storage import lake, ledger
 from infra.costs.stream import shards_needed, stream
 from infra.costs.watching import key_and_catalog, watching
+from infra.costs.workers import workers, workers_needed
 from infra.settings import Settings
 from pipeline.domain.contracts import CONTRACTS
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What an estimate is made for: a stack's settings, a load, and which month of its life.
-
-    Raises UserError for a stack on brokers: every formula here is of Kinesis and of functions.
-    """
+    """What an estimate is made for: a stack's settings, a load, and which month of its life."""
 
     settings: Settings
     load: Load
@@ -30,14 +28,6 @@ class Case:
     month: int = 1
     tables: int = len(CONTRACTS)
     """Tables that a batch writes to, each a file."""
-
-    def __post_init__(self) -> None:
-        """Refuse what would be priced as something else."""
-        if self.settings.stream != "kinesis":
-            raise UserError(
-                f"stream: {self.settings.stream}: brokers and workers have no formulas here; give "
-                "--stack one on kinesis, whose estimate also lists MSK and Pulsar for the load"
-            )
 
     @property
     def batches(self) -> Batches:
@@ -72,7 +62,9 @@ class Estimate:
         """What the reader must know beside the figures."""
         case, found = self.case, []
         needed = shards_needed(case.load)
-        if case.settings.stream_mode == "provisioned" and needed > case.settings.shard_count:
+        if case.batches.on_topic:
+            found += _of_brokers(case)
+        elif case.settings.stream_mode == "provisioned" and needed > case.settings.shard_count:
             found.append(
                 f"shard_count {case.settings.shard_count} is too few: this load needs {needed} "
                 "shards, which are counted here"
@@ -86,13 +78,13 @@ class Estimate:
 
 
 def estimate(case: Case) -> Estimate:
-    """Return what a month costs."""
+    """Return what a month costs. Raises UserError for a broker that has no price."""
     batches, prices = case.batches, case.prices
     return Estimate(
         case=case,
         lines=(
-            *stream(case.settings, case.load, prices),
-            *functions(batches, prices),
+            *carrying(case),
+            *(workers if batches.on_topic else functions)(batches, prices),
             *lake(batches, prices, month=case.month),
             *ledger(batches, prices, month=case.month),
             *network(case.settings, case.load, prices),
@@ -100,3 +92,29 @@ def estimate(case: Case) -> Estimate:
             *key_and_catalog(prices),
         ),
     )
+
+
+def carrying(case: Case) -> list[Line]:
+    """Return the lines of what the events wait in."""
+    of = brokers if case.batches.on_topic else stream
+    return of(case.settings, case.load, case.prices)
+
+
+def _of_brokers(case: Case) -> list[str]:
+    settings, found = case.settings, []
+    kept, holds = kept_gb(settings, case.load), volumes_gb(settings)
+    if kept > holds:
+        found.append(
+            f"volumes of {holds:,.0f} GB are too small: {settings.retention_hours} h of this load "
+            f"are {kept:,.0f} GB with all copies"
+        )
+    needed = workers_needed(case.batches)
+    if needed > settings.workers_max:
+        found.append(
+            f"workers_max {settings.workers_max} is too few: this load needs {needed}, of which "
+            f"only {settings.workers_max} are counted here"
+        )
+    cluster = settings.kafka_cluster if settings.stream == "kafka" else settings.pulsar_cluster
+    if cluster == "given":
+        found.append("the given cluster, and the network to it, are not counted")
+    return found

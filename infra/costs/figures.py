@@ -30,6 +30,13 @@ PAYLOAD_BYTES: Final = 6 * MB * 3 // 4
 """Of records in one invocation: 6 MB once they are base64 (Lambda developer guide,
 "services-kinesis-parameters")."""
 
+WORKER_BATCH_BYTES: Final = 4 * MB
+WORKER_BATCH_RECORDS: Final = 10_000
+WORKER_BATCH_SECONDS: Final = 0.2
+WORKER_SWEEP_SECONDS: Final = 60
+"""A worker's defaults (`pipeline.environment.WorkerSettings`): a partition's batch ends when it is
+full or so old; under a backlog it may grow older, so batches are counted rather too high."""
+
 PUTS_A_FILE: Final = 2
 PUTS_A_BATCH: Final = 3
 GETS_A_BATCH: Final = 1

@@ -14,9 +14,27 @@ SCALER_INTERFACES: Final = ("monitoring",)
 """What the scaler calls besides."""
 
 
+WORKER_INTERFACES: Final = ("ecr.api", "ecr.dkr", "logs")
+MACHINE_INTERFACES: Final = ("ec2", "secretsmanager")
+"""What starts workers, and what machines of Pulsar and their workers call besides
+(`infra.deployments.workers`, `infra.deployments.pulsar`)."""
+
+
 def network(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     """Return the network's lines, none for a stack without one."""
+    if settings.stream != "kinesis":
+        hours = len(beside_workers(settings)) * settings.zones * HOURS_PER_MONTH
+        return [Line(resource="network", quantity=hours, price=prices["endpoint_hour"])]
     return [] if settings.network == "none" else endpoints(settings, load, prices)
+
+
+def beside_workers(settings: Settings) -> tuple[str, ...]:
+    """Return the services that have an interface endpoint where workers are."""
+    if settings.stream == "pulsar" and settings.pulsar_cluster == "own":
+        return (*WORKER_INTERFACES, *MACHINE_INTERFACES)
+    if settings.stream == "pulsar" and settings.pulsar_credentials_arn:
+        return (*WORKER_INTERFACES, "secretsmanager")
+    return WORKER_INTERFACES
 
 
 def endpoints(settings: Settings, load: Load, prices: Prices) -> list[Line]:

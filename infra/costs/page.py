@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from infra.costs import figures, load
+from infra.costs import figures, load, network
 from infra.costs.prices import REFERENCE, prices, regions
 
 TEMPLATE: Final = Path(__file__).with_name("page.txt")
@@ -38,6 +38,10 @@ def cost_page() -> str:
         values=figures.VALUES_OF_A_DIMENSION,
         key=figures.KEY_REQUESTS_AN_HOUR,
         callers=figures.KEY_CALLERS,
+        worker_records=f"{figures.WORKER_BATCH_RECORDS:,}",
+        take=(figures.CALLS_MS + figures.BATCH_CPU_MS) / 1_000,
+        worker_interfaces="`, `".join(network.WORKER_INTERFACES),
+        machine_interfaces="`, `".join(network.MACHINE_INTERFACES),
     )
     rows = [
         f"| `{key}` | {price.unit} | "

@@ -4,7 +4,7 @@ import math
 
 from infra.costs import figures
 from infra.costs.batches import Batches
-from infra.costs.line import DAYS_PER_MONTH, GB, HOURS_PER_MONTH, KB, Line
+from infra.costs.line import DAYS_PER_MONTH, GB, HOURS_PER_MONTH, KB, SECONDS_PER_MONTH, Line
 from infra.costs.prices import Prices
 from infra.settings import COMMIT_DAYS
 
@@ -18,14 +18,13 @@ def lake(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
         + batches.a_month * figures.JOURNAL_BYTES
     )
     minutes = HOURS_PER_MONTH * 60
-    puts = (
-        figures.PUTS_A_FILE * batches.files_a_month
-        + figures.PUTS_A_BATCH * batches.a_month
-        + figures.LISTS_A_MINUTE * minutes
-    )
-    gets = figures.GETS_A_BATCH * batches.a_month + figures.GETS_A_MINUTE * minutes
-    if batches.settings.audit_minutes:
-        gets += batches.files_a_month
+    puts = figures.PUTS_A_FILE * batches.files_a_month + figures.PUTS_A_BATCH * batches.a_month
+    gets = figures.GETS_A_BATCH * batches.a_month
+    if not batches.on_topic:
+        puts += figures.LISTS_A_MINUTE * minutes
+        gets += figures.GETS_A_MINUTE * minutes
+        if batches.settings.audit_minutes:
+            gets += batches.files_a_month
     # Expired bytes stay as old versions for as long again (infra/lake.py).
     kept = visible * months_kept(month) + hidden * months_kept(
         month, days_max=2 * batches.settings.hidden_days
@@ -49,9 +48,7 @@ def ledger(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
     writes = figures.HEAD_WRITES_A_BATCH * write_units(figures.HEAD_BYTES)
     writes += write_units(figures.HEAD_BYTES, in_transaction=True)
     writes += write_units(commit, in_transaction=True)
-    # Sweeper and probe each look at every head once a minute.
-    looks = 2 * HOURS_PER_MONTH * 60 * batches.shards
-    reads = figures.READS_A_BATCH * batches.a_month + looks
+    reads = figures.READS_A_BATCH * batches.a_month + _looks(batches)
     kept = commit * batches.a_month * months_kept(month, days_max=COMMIT_DAYS) / GB
     return [
         Line(resource="ledger", quantity=quantity, price=prices[key])
@@ -62,6 +59,16 @@ def ledger(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
             (kept, "dynamodb_recovery_gb_month"),
         )
     ]
+
+
+def _looks(batches: Batches) -> float:
+    """Return how often a head is read beside batches.
+
+    Sweeper and probe each look at every head once a minute, a worker at each that it holds.
+    """
+    if batches.on_topic:
+        return SECONDS_PER_MONTH / figures.WORKER_SWEEP_SECONDS * batches.shards
+    return 2 * HOURS_PER_MONTH * 60 * batches.shards
 
 
 def write_units(item_bytes: int, *, in_transaction: bool = False) -> int:

@@ -1,6 +1,9 @@
 """What it costs to watch a stack and to keep its key: CloudWatch, KMS, Glue."""
 
+from typing import Final
+
 from infra.alarm_rules import rules
+from infra.alarm_rules_worker import worker_rules
 from infra.composites import composites
 from infra.costs import figures
 from infra.costs.batches import Batches
@@ -10,13 +13,16 @@ from infra.costs.storage import months_kept
 from infra.settings import Settings
 from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import MEASURES
-from pipeline.metrics import BY_STREAM, CATALOGUE, Metric
+from pipeline.metrics import BY_STREAM, CATALOGUE, Metric, Origin
+
+FUNCTIONS_ONLY: Final[frozenset[Origin]] = frozenset({"probe", "auditor", "scaler"})
+"""Whose metrics a stack without functions has not."""
 
 
 def watching(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
     """Return CloudWatch's lines: metrics, alarms, dashboard, logs."""
     settings = batches.settings
-    chosen = rules(settings.objectives)
+    chosen = (worker_rules if batches.on_topic else rules)(settings.objectives)
     logs = (batches.a_month + batches.watches_a_month) * figures.LOG_BYTES_A_RUN / GB
     kept = logs * months_kept(month, days_max=settings.log_days)
     return [
@@ -35,12 +41,14 @@ def watching(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
 
 def custom_metrics(settings: Settings) -> int:
     """Return how many metrics of ours are billed: each value of a dimension is one of its own."""
-    emitted = [
-        metric
-        for metric in (*CATALOGUE, *MEASURES)
-        if (settings.audit_minutes or metric.origin != "auditor")
-        and (settings.scales_shards or metric.origin != "scaler")
-    ]
+    silent: set[Origin] = set()
+    if settings.stream != "kinesis":
+        silent |= FUNCTIONS_ONLY
+    else:
+        silent |= {"worker"}
+        silent |= set() if settings.audit_minutes else {"auditor"}
+        silent |= set() if settings.scales_shards else {"scaler"}
+    emitted = [m for m in (*CATALOGUE, *MEASURES) if m.origin not in silent]
     return sum(_series(metric) for metric in emitted)
 
 

@@ -35,15 +35,30 @@ def test_the_lines_add_up_to_what_the_stack_costs(
     assert [way["name"] for way in told["networks"]] == ["endpoints", "NAT gateways"]
 
 
-@pytest.mark.parametrize("stream", ["kafka", "pulsar"])
-def test_a_stack_file_on_brokers_is_refused_in_a_line_that_tells_what_to_do(
-    stream: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("stream", "its_own"),
+    [("kafka", "Amazon MSK pricing"), ("pulsar", "Elastic Load Balancing pricing")],
+)
+def test_a_stack_on_brokers_is_priced_by_what_it_is_made_of(
+    stream: str,
+    its_own: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "Pulumi.theirs.yaml").write_text(f"config:\n  sluice:stream: {stream}\n")
     monkeypatch.setattr("sluice.cost.ROOT", tmp_path)
     words = ["--rate", "10000", "--stack", "theirs"]
-    with pytest.raises(UserError, match=f"stream: {stream}: .*give --stack one on kinesis"):
-        verb.main(words, standalone_mode=False)
+    verb.main([*words, "--json"], standalone_mode=False)
+    told = json.loads(capsys.readouterr().out)
+    pages = {line["page"] for line in told["lines"]}
+    assert {its_own, "AWS Fargate pricing", "AWS PrivateLink pricing"} <= pages
+    assert not pages & {"AWS Lambda pricing", "Amazon Kinesis Data Streams pricing"}
+    verb.main(words, standalone_mode=False)
+    said = capsys.readouterr().out
+    assert f"{stream.capitalize()}, this stack" in said
+    assert "NAT gateways" not in said
+    assert "just the shards" not in said
 
 
 def test_a_person_reads_the_bill_what_else_there_is_and_what_drives_it(cost: Cli) -> None:

@@ -48,6 +48,9 @@ modes = st.sampled_from(
         {"stream_mode": "on_demand"},
         {"shard_count": 8, "retention_hours": 400, "batch_window_seconds": 20},
         {"memory_mb": 512, "audit_minutes": 0, "architecture": "x86_64"},
+        {"stream": "kafka", "workers_max": 9},
+        {"stream": "kafka", "kafka_cluster": "serverless", "partition_count": 12},
+        {"stream": "pulsar", "pulsar_offload_gb": 50, "architecture": "x86_64"},
     ]
 )
 quick = settings(max_examples=60, deadline=None)
@@ -172,12 +175,6 @@ def test_a_network_costs_its_interface_in_each_zone_and_what_the_auditor_reads()
     assert quantity(lines, "endpoint_gb") > 0
     unaudited = estimate(case(network="private", audit_minutes=0)).lines
     assert quantity(unaudited, "endpoint_gb") == 0
-
-
-@pytest.mark.parametrize("brokers", ["kafka", "pulsar"])
-def test_a_stack_on_brokers_is_refused_and_not_priced_as_another(brokers: str) -> None:
-    with pytest.raises(UserError, match=f"stream: {brokers}: brokers and workers have no formulas"):
-        case(stream=brokers)
 
 
 # The table.

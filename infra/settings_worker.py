@@ -39,6 +39,13 @@ class WorkerSettings(BaseModel):
         ge=1,
         description="Records of the topic that may wait for each worker; beyond it one is added.",
     )
+    worker_batch_ms: int = Field(
+        200,
+        ge=0,
+        le=60_000,
+        description="How long an event waits for others on its way to the lake: longer makes "
+        "fewer and larger files, and fewer requests to pay.",
+    )
     worker_grace_seconds: int = Field(
         25,
         ge=5,

@@ -40,7 +40,7 @@ class Batches:
         """
         if self.on_topic:
             take_seconds = (figures.CALLS_MS + figures.BATCH_CPU_MS) / 1_000
-            gathered = max(figures.WORKER_BATCH_SECONDS, take_seconds)
+            gathered = max(self.settings.worker_batch_ms / 1_000, take_seconds)
             by_age = min(self.shards / gathered, self.load.records)
             full = self.load.bytes_in / figures.WORKER_BATCH_BYTES
             return max(by_age, self.load.records / figures.WORKER_BATCH_RECORDS, full)

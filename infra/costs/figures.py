@@ -32,7 +32,6 @@ PAYLOAD_BYTES: Final = 6 * MB * 3 // 4
 
 WORKER_BATCH_BYTES: Final = 4 * MB
 WORKER_BATCH_RECORDS: Final = 10_000
-WORKER_BATCH_SECONDS: Final = 0.2
 WORKER_SWEEP_SECONDS: Final = 60
 """A worker's defaults (`pipeline.environment.WorkerSettings`): a partition's batch ends when it is
 full or so old; under a backlog it may grow older, so batches are counted rather too high."""

@@ -146,5 +146,6 @@ class Workers:
             seams.ENV_RETENTION_SECONDS: str(settings.retention_hours * SECONDS_PER_HOUR),
             seams.ENV_RUN_SECONDS_MAX: str(settings.run_seconds_max),
             seams.ENV_METRICS_NAMESPACE: seams.METRICS_NAMESPACE,
+            seams.ENV_WORKER_BATCH_AGE_MS: str(settings.worker_batch_ms),
             seams.ENV_WORKER_GRACE_SECONDS: str(settings.worker_grace_seconds),
         }

@@ -166,5 +166,4 @@ def test_the_worker_is_the_one_that_is_counted() -> None:
     defaults = {name: field.default for name, field in WorkerSettings.model_fields.items()}
     assert defaults["batch_bytes"] == figures.WORKER_BATCH_BYTES
     assert defaults["batch_records"] == figures.WORKER_BATCH_RECORDS
-    assert defaults["batch_age_ms"] == figures.WORKER_BATCH_SECONDS * 1_000
     assert defaults["sweep_seconds"] == figures.WORKER_SWEEP_SECONDS

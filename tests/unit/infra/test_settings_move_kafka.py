@@ -79,6 +79,11 @@ MOVES: Mapping[str, Moved] = {
             "worker-scaling-by-lag.targetTrackingScalingPolicyConfiguration.targetValue",
         },
     ),
+    "worker_batch_ms": (
+        ON_KAFKA,
+        "1000",
+        {"worker-definition.environment.SLUICE_WORKER_BATCH_AGE_MS"},
+    ),
     "worker_grace_seconds": (
         ON_KAFKA,
         "60",

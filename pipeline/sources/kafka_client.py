@@ -34,6 +34,7 @@ _SUFFIX: Final = re.compile(r"(: probably due to broker version.*| \(after \d+ms
 _ELSE: Final = "see that the broker runs and that bootstrap_servers names its listener"
 _HINTS: Final = (
     ("PLAINTEXT broker listener", "the broker speaks no TLS there: set security to plaintext"),
+    ("SSL connection closed", "the broker may speak no TLS there: set security to plaintext"),
     ("SSL listener", "the broker may speak TLS there: set security to tls or iam"),
     ("ApiVersionRequest failed", _ELSE),
     ("state APIVERSION_QUERY", "the broker may speak TLS there: set security to tls or iam"),

@@ -104,7 +104,9 @@ def test_a_replayed_event_comes_back_by_its_own_partition(
     home: Path, cli: Cli, tmp_path: Path, made: dict[str, Any]
 ) -> None:
     lines = tmp_path / "events.jsonl"
-    broken = [{"type": "departures", "id": f"broken-{n}", "aircraft": f"N{n}"} for n in range(12)]
+    broken = [
+        {"type": "departures", "id": f"broken-{n:02}", "aircraft": f"N{n}"} for n in range(12)
+    ]
     lines.write_text("".join(f"{json.dumps(event)}\n" for event in broken))
     assert "acknowledged  12" in cli(home, "send", *STACK, str(lines)).stdout
     done = cli(home, "replay", *STACK)

@@ -19,8 +19,11 @@ from ministack.services import ecs, sts
 from infra.local.cloudwatch import logs
 from infra.local.ecs.definition import LOOPBACK, Container, NotRunnable
 from infra.local.ecs.schedule import Health
+from pipeline.names import ENV_WORKER_REPORT_SECONDS
 
 Record = dict[str, Any]
+REPORT_SECONDS: Final = 10
+"""How often a worker writes its figures (`pipeline.environment.WorkerSettings`)."""
 SCHEDULER: Final = "ServiceSchedulerInitiated"
 STOPPED_STATES: Final = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 
@@ -117,8 +120,13 @@ def log_of(
     return say
 
 
-def variables(container: Container, definition: Mapping[str, Any], task_id: str) -> dict[str, str]:
-    """Return the environment of a container's process; nothing else of ours gets into it."""
+def variables(
+    container: Container, definition: Mapping[str, Any], task_id: str, *, pace: float
+) -> dict[str, str]:
+    """Return the environment of a container's process; nothing else of ours gets into it.
+
+    A worker writes its figures several times a minute: where minutes are short, as often in each.
+    """
     region = ecs.get_region()
     ours = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
     return {
@@ -129,6 +137,7 @@ def variables(container: Container, definition: Mapping[str, Any], task_id: str)
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}",
+        ENV_WORKER_REPORT_SECONDS: str(max(1, round(REPORT_SECONDS * pace))),
         **_credentials(definition.get("taskRoleArn", ""), task_id),
         **container.variables,
     }

@@ -110,7 +110,7 @@ def start(
         try:
             process = ContainerProcess(
                 container,
-                records.variables(container, definition, task_id),
+                records.variables(container, definition, task_id, pace=pace),
                 guard=guard,
                 say=logs[container.name],
                 pace=pace,

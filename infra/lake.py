@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import closed_bucket
 from infra.widget import Panel, Widget, own_series
 from pipeline import metrics, names
 
@@ -44,9 +44,9 @@ class LakeArgs:
     noncurrent_days: int
     """How long overwritten or deleted versions are kept; at least `hidden_days` for hidden ones."""
     retain: bool
+    """Whether the bucket refuses to be destroyed, and to be emptied for it."""
     destroy: bool
     """Whether the bucket may be deleted with objects in it."""
-    """Whether the bucket refuses to be destroyed, and to be emptied for it."""
 
 
 class Lake(pulumi.ComponentResource):
@@ -73,29 +73,8 @@ class Lake(pulumi.ComponentResource):
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        encryption = _encryption(f"{name}-encryption", bucket.bucket, args.key_arn, child)
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket.bucket,
-            rule={"object_ownership": "BucketOwnerEnforced"},
-            opts=child,
-        )
-        block = aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access-block",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketPolicy(
-            f"{name}-policy",
-            bucket=bucket.bucket,
-            policy=bucket.arn.apply(policies.tls_only),
-            # S3 refuses two changes of a bucket's access at once.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
-        )
+        encryption = closed_bucket.encrypt(name, bucket, args.key_arn, child)
+        closed_bucket.close(name, bucket, child)
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
@@ -140,26 +119,3 @@ def lifecycle_rules(args: LakeArgs) -> list[aws.s3.BucketLifecycleConfigurationR
         }
     )
     return rules
-
-
-def _encryption(
-    name: str,
-    bucket: pulumi.Input[str],
-    key_arn: pulumi.Input[str],
-    opts: pulumi.ResourceOptions,
-) -> aws.s3.BucketServerSideEncryptionConfiguration:
-    """Encrypt with the key, through a bucket key: one request to KMS for many objects."""
-    return aws.s3.BucketServerSideEncryptionConfiguration(
-        name,
-        bucket=bucket,
-        rules=[
-            {
-                "bucket_key_enabled": True,
-                "apply_server_side_encryption_by_default": {
-                    "sse_algorithm": "aws:kms",
-                    "kms_master_key_id": key_arn,
-                },
-            }
-        ],
-        opts=opts,
-    )

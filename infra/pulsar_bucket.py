@@ -9,7 +9,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import closed_bucket
 from infra.lake import UPLOAD_DAYS
 
 OLD_VERSION_DAYS: Final = 7
@@ -51,21 +51,8 @@ class PulsarBucket(pulumi.ComponentResource):
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            rules=[
-                {
-                    "bucket_key_enabled": True,
-                    "apply_server_side_encryption_by_default": {
-                        "sse_algorithm": "aws:kms",
-                        "kms_master_key_id": args.key_arn,
-                    },
-                }
-            ],
-            opts=child,
-        )
-        _close(name, bucket, child)
+        encryption = closed_bucket.encrypt(name, bucket, args.key_arn, child)
+        closed_bucket.close(name, bucket, child)
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
@@ -77,32 +64,6 @@ class PulsarBucket(pulumi.ComponentResource):
         self.bucket = pulumi.Output.all(bucket.bucket, encryption.id).apply(lambda v: str(v[0]))
         self.bucket_arn = bucket.arn
         self.register_outputs({"bucket": self.bucket, "bucket_arn": self.bucket_arn})
-
-
-def _close(name: str, bucket: aws.s3.Bucket, opts: pulumi.ResourceOptions) -> None:
-    """Close the bucket to other owners, to the public and to plain HTTP."""
-    aws.s3.BucketOwnershipControls(
-        f"{name}-ownership",
-        bucket=bucket.bucket,
-        rule={"object_ownership": "BucketOwnerEnforced"},
-        opts=opts,
-    )
-    block = aws.s3.BucketPublicAccessBlock(
-        f"{name}-public-access-block",
-        bucket=bucket.bucket,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=opts,
-    )
-    aws.s3.BucketPolicy(
-        f"{name}-policy",
-        bucket=bucket.bucket,
-        policy=bucket.arn.apply(policies.tls_only),
-        # S3 refuses two changes of a bucket's access at once.
-        opts=pulumi.ResourceOptions(parent=opts.parent, depends_on=[block]),
-    )
 
 
 def _lifecycle() -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:

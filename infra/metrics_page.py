@@ -27,12 +27,14 @@ function and compares what it emits with this catalogue, name, unit and dimensio
 ORIGINS: Final[dict[Origin, str]] = {
     "takes": "By the stream processor and the sweeper, after each run",
     "domain": "By the same, of a contract's events: declared beside it, yours to replace",
-    "probe": "By the probe, once a minute, from outside: it speaks when nothing else does",
+    "probe": "By the probe, on a topic by the watcher, once a minute, from outside: it speaks when "
+    "nothing else does",
     "auditor": "By the auditor, once every few minutes",
     "scaler": "By the scaler, once a minute, where a stack has one",
     "producer": "By a producer's process, once a minute, where it is told to "
     "(`sluice load --producer-metrics`)",
     "worker": "By each process of the long-running worker, every few seconds, beside its takes'",
+    "watcher": "By the watcher of a topic, once a minute: of Kafka's or Pulsar's brokers",
 }
 CATALOGUE: Final = (*metrics.CATALOGUE, *MEASURES)
 

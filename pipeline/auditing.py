@@ -11,7 +11,8 @@ from pipeline.contracts import CONTRACTS
 from pipeline.core.records import Position, ShardId
 from pipeline.environment import Environment
 from pipeline.ledger.state import Commit, Head
-from pipeline.metrics import Metric, MetricLog, Value
+from pipeline.metric_log import MetricLog
+from pipeline.metrics import Metric, Value
 from pipeline.names import QUARANTINE_TABLE
 from pipeline.sinks.lake_lookup import LakeLookup, Listed
 from pipeline.sources.time_range import read_between

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.scaling import Scaling
 from pipeline.sources.connections import Connection
 from pipeline.sources.credentials import with_credentials
+from pipeline.watcher.settings import Watched
 
 CLIENT_CONFIG: Final = Config(
     connect_timeout=3,
@@ -72,6 +73,8 @@ class WorkerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
+    who: ClassVar = "worker"
+
     connection: Annotated[Connection, BeforeValidator(_from_text)] = Field(
         alias=names.ENV_CONNECTION
     )
@@ -105,20 +108,37 @@ class WorkerSettings(BaseModel):
     )
 
     @classmethod
-    def from_environment(cls, variables: Mapping[str, str]) -> "WorkerSettings":
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
         """Return the validated settings. Raises UserError that names each bad variable."""
         try:
             return cls.model_validate(dict(variables))
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise UserError(
-                f"the worker's environment is wrong: {wrong}; deploy it with the Pulumi program"
+                f"the {cls.who}'s environment is wrong: {wrong}; deploy it with the Pulumi program"
             ) from None
 
 
-def worker_settings() -> WorkerSettings:
-    """Return the settings of this worker's process. Raises UserError."""
-    settings = WorkerSettings.from_environment(os.environ)
+class WatcherSettings(WorkerSettings):
+    """What the watcher of a topic is told: as a worker, and what it looks for."""
+
+    who: ClassVar = "watcher"
+
+    watched: Annotated[Watched, BeforeValidator(_from_text)] = Field(
+        default=Watched(), alias=names.ENV_WATCH
+    )
+    watch_seconds: int = Field(default=60, alias=names.ENV_WATCH_SECONDS, ge=1)
+    """How often it looks: alarms count by the minute."""
+    canary_seconds_max: int = Field(default=150, alias=names.ENV_CANARY_SECONDS_MAX, ge=1)
+    """As of `FunctionSettings`."""
+
+
+Long = TypeVar("Long", bound=WorkerSettings)
+
+
+def long_running_settings(kind: type[Long]) -> Long:
+    """Return the settings of this long-running process. Raises UserError."""
+    settings = kind.from_environment(os.environ)
     secret = os.environ.get(names.ENV_BROKER_CREDENTIALS)
     if secret is None:
         return settings

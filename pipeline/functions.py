@@ -33,7 +33,8 @@ from pipeline.ledger.seams import Core, Seen
 from pipeline.ledger.settings import ProtocolSettings
 from pipeline.ledger.state import TakeOutcome
 from pipeline.meter import Meter
-from pipeline.metrics import Metric, MetricLog, Value
+from pipeline.metric_log import MetricLog
+from pipeline.metrics import Metric, Value
 from pipeline.probe import probe
 from pipeline.shard_scaler import Scaler
 from pipeline.sinks.s3 import S3Store

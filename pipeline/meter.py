@@ -11,7 +11,8 @@ from pipeline.core.result import CoreResult, Counts, Measured
 from pipeline.ledger.effects import PutDone, PutFinalIfAbsent, RunCore
 from pipeline.ledger.state import Commit, add_counts
 from pipeline.ledger.steps import Effect, Together
-from pipeline.metrics import Metric, MetricLog, Value, sampled
+from pipeline.metric_log import MetricLog, sampled
+from pipeline.metrics import Metric, Value
 from pipeline.names import CANARY_TABLE, LAKE_PREFIX
 
 _CANARIES: Final = f"{LAKE_PREFIX}{CANARY_TABLE}/"

@@ -1,16 +1,14 @@
-"""Metrics as CloudWatch's embedded metric format: one JSON line on the log, no call to make."""
+"""The catalogue of our metrics: what this project measures, in which unit, and who says it."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TextIO
+from typing import Final, Literal
 
-from pipeline.errors import BrokenInvariant
-
-Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
-Origin = Literal["takes", "probe", "auditor", "scaler", "producer", "worker", "domain"]
-"""Who emits a metric: the takes of stream processor, sweeper and worker, probe, auditor, scaler,
-a producer's own process, the worker's loop, or the takes for a contract of the domain."""
+Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes", "Percent"]
+Origin = Literal["takes", "probe", "auditor", "scaler", "producer", "worker", "watcher", "domain"]
+"""Who emits a metric: the takes of stream processor, sweeper and worker, the probe (on a topic the
+watcher, which is its probe), auditor, scaler, a producer's own process, the worker's loop, the
+watcher of a topic, or the takes for a contract of the domain."""
 
 STREAM_DIMENSION: Final = "Stream"
 REASON_DIMENSION: Final = "Reason"
@@ -174,6 +172,40 @@ WORKER_HELD_MS: Final = Metric(
     origin="worker",
 )
 
+STREAM_LAG: Final = Metric(
+    name="RecordsBehind",
+    unit="Count",
+    meaning="Records of all partitions after what is committed, whether or not a worker lives.",
+    origin="watcher",
+)
+BROKERS_MISSING: Final = Metric(
+    name="BrokersMissing",
+    unit="Count",
+    meaning="Brokers, and a Pulsar's bookies, that should be there and are not; all of them when "
+    "none answers.",
+    origin="watcher",
+)
+UNDER_REPLICATED: Final = Metric(
+    name="UnderReplicated",
+    unit="Count",
+    meaning="Kafka: partitions of the topic with a replica out of sync or no leader; Pulsar: "
+    "ledgers with fewer copies than asked for.",
+    origin="watcher",
+)
+DISK_PERCENT: Final = Metric(
+    name="BookieDiskUsed",
+    unit="Percent",
+    meaning="Of the fullest disk of a Pulsar's bookies.",
+    origin="watcher",
+)
+BACKLOG_PERCENT: Final = Metric(
+    name="BacklogOfQuota",
+    unit="Percent",
+    meaning="Of its backlog quota, what the subscription has behind it on the fullest partition of "
+    "a Pulsar topic.",
+    origin="watcher",
+)
+
 CATALOGUE: Final = (
     RECEIVED,
     STORED,
@@ -206,6 +238,11 @@ CATALOGUE: Final = (
     WORKER_LAG,
     WORKER_BUFFER,
     WORKER_HELD_MS,
+    STREAM_LAG,
+    BROKERS_MISSING,
+    UNDER_REPLICATED,
+    DISK_PERCENT,
+    BACKLOG_PERCENT,
 )
 """What this project measures whatever the domain; the domain adds its own beside its contracts."""
 
@@ -214,87 +251,3 @@ Value = float | Sequence[float]
 
 VALUES_MAX: Final = 100
 """Of one metric in one line (CloudWatch user guide, "EMF specification")."""
-
-
-def sampled(values: Sequence[float]) -> tuple[float, ...]:
-    """Return at most VALUES_MAX of the values, evenly by rank, with the least and the greatest.
-
-    Percentiles of the sample are those of the whole to a hundredth; its count and sum are not.
-    """
-    ordered = sorted(values)
-    if len(ordered) <= VALUES_MAX:
-        return tuple(ordered)
-    step = (len(ordered) - 1) / (VALUES_MAX - 1)
-    return tuple(ordered[round(place * step)] for place in range(VALUES_MAX))
-
-
-def embedded(
-    values: Mapping[Metric, Value],
-    *,
-    namespace: str,
-    dimensions: Mapping[str, str],
-    timestamp_ms: int,
-    properties: Mapping[str, object],
-) -> str:
-    """Return one line of embedded metric format (CloudWatch user guide, "EMF specification").
-
-    A sequence of values is a distribution: CloudWatch counts each. `properties` ride along in the
-    log for a person to search by; they are no dimensions.
-
-    Raises:
-        BrokenInvariant: a metric does not have these dimensions, or has too many values or none.
-    """
-    for metric, value in values.items():
-        if tuple(dimensions) not in metric.dimensions:
-            raise BrokenInvariant(f"{metric.name} is not catalogued by {', '.join(dimensions)}")
-        if isinstance(value, Sequence) and not 0 < len(value) <= VALUES_MAX:
-            raise BrokenInvariant(f"{metric.name} has {len(value)} values, not 1 to {VALUES_MAX}")
-    return json.dumps(
-        {
-            "_aws": {
-                "Timestamp": timestamp_ms,
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": namespace,
-                        "Dimensions": [list(dimensions)],
-                        "Metrics": [{"Name": m.name, "Unit": m.unit} for m in values],
-                    }
-                ],
-            },
-            **dimensions,
-            **properties,
-            **{metric.name: value for metric, value in values.items()},
-        },
-        separators=(",", ":"),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricLog:
-    """Where a function's metrics go: a line a set of dimensions, on the log."""
-
-    namespace: str
-    stream: str
-    clock_ms: Callable[[], int]
-    log: TextIO
-
-    def write(
-        self,
-        values: Mapping[Metric, Value],
-        *,
-        dimensions: Mapping[str, str] | None = None,
-        properties: Mapping[str, object] | None = None,
-    ) -> None:
-        """Write a line so that Lambda ships it at once; `dimensions` stand beside the stream's.
-
-        One line holds one value of a dimension: each further value needs a line of its own.
-        """
-        line = embedded(
-            values,
-            namespace=self.namespace,
-            dimensions={STREAM_DIMENSION: self.stream, **(dimensions or {})},
-            timestamp_ms=self.clock_ms(),
-            properties=properties or {},
-        )
-        self.log.write(line + "\n")
-        self.log.flush()

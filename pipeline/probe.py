@@ -8,7 +8,8 @@ from pipeline.canary import newest_canary_ms, send_canary
 from pipeline.environment import Environment
 from pipeline.errors import OperatingError
 from pipeline.ledger.state import ShardStatus
-from pipeline.metrics import Metric, MetricLog, Value
+from pipeline.metric_log import MetricLog
+from pipeline.metrics import Metric, Value
 from pipeline.worker import Worker
 
 SECOND_MS: Final = 1_000

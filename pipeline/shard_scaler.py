@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import metrics
 from pipeline.errors import OperatingError
-from pipeline.metrics import STREAM_DIMENSION, MetricLog
+from pipeline.metric_log import MetricLog
+from pipeline.metrics import STREAM_DIMENSION
 from pipeline.scaling import DAY_MS, DOWN_MINUTES, Load, Scaling, decide
 
 MINUTE_MS: Final = 60_000

@@ -30,6 +30,7 @@ INFRA_MAY_IMPORT_OF_PIPELINE = {
     "pipeline.metrics",
     "pipeline.names",
     "pipeline.scaling",
+    "pipeline.watcher.settings",
 }
 PURE = ("pipeline/core", "pipeline/ledger/protocol.py", "pipeline/audit", "pipeline/scaling.py")
 IMPURE_MODULES = {

@@ -15,8 +15,8 @@ from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import MEASURES
 from pipeline.metrics import BY_STREAM, CATALOGUE, Metric, Origin
 
-FUNCTIONS_ONLY: Final[frozenset[Origin]] = frozenset({"probe", "auditor", "scaler"})
-"""Whose metrics a stack without functions has not."""
+FUNCTIONS_ONLY: Final[frozenset[Origin]] = frozenset({"auditor", "scaler"})
+"""Whose metrics a stack without functions has not; its watcher emits the probe's."""
 
 
 def watching(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
@@ -45,7 +45,7 @@ def custom_metrics(settings: Settings) -> int:
     if settings.stream != "kinesis":
         silent |= FUNCTIONS_ONLY
     else:
-        silent |= {"worker"}
+        silent |= {"worker", "watcher"}
         silent |= set() if settings.audit_minutes else {"auditor"}
         silent |= set() if settings.scales_shards else {"scaler"}
     emitted = [m for m in (*CATALOGUE, *MEASURES) if m.origin not in silent]

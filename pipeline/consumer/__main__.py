@@ -14,7 +14,7 @@ from pipeline.consumer.gauges import Gauges
 from pipeline.consumer.pool import ThreadPool
 from pipeline.consumer.streams import source_of, subscription_of
 from pipeline.consumer.wiring import service_on, worker_on
-from pipeline.environment import CLIENT_CONFIG, clients, worker_settings
+from pipeline.environment import CLIENT_CONFIG, WorkerSettings, clients, long_running_settings
 from pipeline.errors import SluiceError, UserError
 from pipeline.worker import THREADS
 
@@ -30,7 +30,7 @@ CALLS: Final = Config(
 
 def work(stop: threading.Event) -> None:
     """Work until told to stop. Raises what ends a worker."""
-    settings = worker_settings()
+    settings = long_running_settings(WorkerSettings)
     connections = Config(max_pool_connections=(settings.threads + BESIDE_TAKES) * THREADS)
     made = clients(config=CLIENT_CONFIG.merge(CALLS).merge(connections))
     table, bucket = settings.ledger_table, settings.lake_bucket

@@ -16,7 +16,8 @@ from pipeline.consumer.pool import Pool
 from pipeline.consumer.takes import Takes
 from pipeline.core.records import Position, ShardId
 from pipeline.errors import OperatingError
-from pipeline.metrics import Metric, MetricLog, Value, sampled
+from pipeline.metric_log import MetricLog, sampled
+from pipeline.metrics import Metric, Value
 
 log = logging.getLogger("sluice.worker")
 

@@ -24,7 +24,7 @@ from pipeline.functions import core_for
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
 from pipeline.ledger.settings import ProtocolSettings
-from pipeline.metrics import MetricLog
+from pipeline.metric_log import MetricLog
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.subscription import Subscription
 from pipeline.worker import Worker

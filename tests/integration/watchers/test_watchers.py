@@ -15,7 +15,7 @@ import pytest
 from pipeline.auditing import audit
 from pipeline.environment import CLIENT_CONFIG, wall_clock_ms
 from pipeline.functions import worker_for
-from pipeline.metrics import MetricLog
+from pipeline.metric_log import MetricLog
 from sluice.accounting import account
 from sluice.console import progress
 from sluice.down import stop_local

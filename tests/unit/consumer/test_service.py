@@ -16,7 +16,7 @@ from pipeline.consumer.gauges import Gauges
 from pipeline.consumer.health import HealthRules
 from pipeline.consumer.service import Periods, Service
 from pipeline.errors import OperatingError, UserError
-from pipeline.metrics import MetricLog
+from pipeline.metric_log import MetricLog
 
 RULES = HealthRules(age_ms_max=60_000, silence_ms_max=30_000)
 

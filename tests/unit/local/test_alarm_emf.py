@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.local.cloudwatch.logs import metrics_in
-from pipeline import metrics
+from pipeline import metric_log, metrics
 from tests.local_aws import aws_rule
 
 PAGE = "CloudWatch user guide, Specification: Embedded metric format"
@@ -39,7 +39,7 @@ def test_every_set_of_dimensions_gets_the_whole_distribution() -> None:
 
 
 def test_our_own_functions_lines_are_metrics() -> None:
-    text = metrics.embedded(
+    text = metric_log.embedded(
         {metrics.STORED: 5, metrics.LOST: 0},
         namespace="Sluice",
         dimensions={"Stream": "s"},

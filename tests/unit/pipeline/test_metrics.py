@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import metrics
+from pipeline import metric_log, metrics
 from pipeline.errors import BrokenInvariant
-from pipeline.metrics import CATALOGUE, VALUES_MAX, Metric, MetricLog, Value, sampled
+from pipeline.metric_log import MetricLog, sampled
+from pipeline.metrics import CATALOGUE, VALUES_MAX, Metric, Value
 
 METRICS_MAX = 100
 """Of one directive (EMF specification, MetricDirective)."""
 
 
 def embedded(values: Mapping[Metric, Value], **properties: object) -> str:
-    return metrics.embedded(
+    return metric_log.embedded(
         values,
         namespace="Sluice",
         dimensions={metrics.STREAM_DIMENSION: "s"},
@@ -80,7 +81,7 @@ def test_it_is_one_line_of_the_stream_and_it_is_flushed() -> None:
 
 def test_a_metric_under_dimensions_that_the_catalogue_does_not_give_it_is_refused() -> None:
     with pytest.raises(BrokenInvariant, match="EventsStored is not catalogued by Stream, Reason"):
-        metrics.embedded(
+        metric_log.embedded(
             {metrics.STORED: 1},
             namespace="Sluice",
             dimensions={"Stream": "s", "Reason": "empty"},

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.errors import OperatingError
-from pipeline.metrics import CATALOGUE, MetricLog
+from pipeline.metric_log import MetricLog
+from pipeline.metrics import CATALOGUE
 from pipeline.scaling import DAY_MS, DOWN_MINUTES, SHARD_BYTES, Scaling
 from pipeline.shard_scaler import MINUTE_MS, SETTLED_MS, Scaler
 

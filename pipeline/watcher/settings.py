@@ -1,0 +1,27 @@
+"""What a watcher looks for besides the data: which brokers there should be; pure."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Watched(BaseModel):
+    """What a stack's brokers should be; a field that is None is not known, and not asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brokers: int | None = Field(default=None, ge=1)
+    """How many brokers there should be."""
+    bookies: int | None = Field(default=None, ge=1)
+    """How many bookies a Pulsar should have."""
+    backlog_bytes_max: int | None = Field(default=None, ge=1)
+    """Backlog quota of one partition, in bytes."""
+    admin_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+$")
+    """Where a Pulsar's admin API answers, without a path; None: only the data is watched."""
+
+    @classmethod
+    def from_json(cls, text: str) -> "Watched":
+        """Return what `SLUICE_WATCH` says. Raises ValueError."""
+        return cls.model_validate_json(text)
+
+    def to_json(self) -> str:
+        """Return the value of `SLUICE_WATCH`."""
+        return self.model_dump_json()

@@ -6,12 +6,9 @@ What it keeps lies in the folder: started there again, on the same ports, it has
 record's time is the broker's (`LogAppendTime`), and topics are made by asking only.
 """
 
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +17,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from infra.local.brokers import artifacts, class_archive, java, tls
-from infra.local.brokers.broker_process import BrokerProcess, words
+from infra.local.brokers.broker_process import words
+from infra.local.brokers.local_broker import LocalBroker
 from infra.local.ports import HOST, lasting_ports
 from pipeline.errors import OperatingError
 
@@ -28,7 +26,6 @@ CLUSTER_ID: Final = "U2x1aWNlLUxvY2FsLUthZg"
 """A UUID in base64, as Kafka wants it; each folder is a cluster of its own all the same."""
 MEMORY: Final = "-Xmx512m"
 ADMIN_SECONDS_MAX: Final = 20.0
-PLACE: Final = "kafka.json"
 SETTINGS: Final = "server.properties"
 DATA: Final = "data"
 LOGGING: Final = (
@@ -61,16 +58,13 @@ ONE_NODE: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalKafka:
-    """A Kafka on this machine: `tls_servers` and `ca_file` are there when TLS was asked for."""
+class LocalKafka(LocalBroker):
+    """A Kafka on this machine."""
 
-    folder: Path
-    port: int
+    kind = "kafka"
+    options = (MEMORY, *LOGGING)
+
     controller_port: int
-    tls_port: int | None = None
-    ca_file: Path | None = None
-    stays: bool = False
-    light: bool = False
 
     @property
     def bootstrap_servers(self) -> str:
@@ -82,25 +76,6 @@ class LocalKafka:
         """Return the address of the listener with TLS."""
         assert self.tls_port is not None, "started without TLS"
         return f"{HOST}:{self.tls_port}"
-
-    @property
-    def pid(self) -> int | None:
-        """Return the id of its process, None when it does not run."""
-        process = self._process.find()
-        return None if process is None else process.pid
-
-    def stop(self) -> None:
-        """End it as a person would (SIGTERM)."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        """Start it on the same data and ports, ending it first if it runs; wait until it serves."""
-        self._process.stop()
-        self._process.start(stays=self.stays)
 
     def create_topic(
         self,
@@ -139,20 +114,16 @@ class LocalKafka:
             )
         )
 
-    @property
-    def _process(self) -> BrokerProcess:
-        return self._process_with(class_archive.options(artifacts.folder_of("kafka")))
+    @classmethod
+    def _trial(cls, folder: Path) -> "LocalKafka":
+        return _place(folder, with_tls=True, stays=False, light=False, config={})
 
-    def _process_with(self, sharing: Sequence[str]) -> BrokerProcess:
-        options = (MEMORY, *LOGGING, *sharing, *([java.LIGHT] if self.light else []))
-        jars = artifacts.folder_of("kafka")
-        settings = str(self.folder / SETTINGS)
-        return BrokerProcess(
-            folder=self.folder,
-            command=tuple(java.command("kafka.Kafka", settings, jars=jars, options=options)),
-            environment=dict(os.environ),
-            ready=lambda: bool(self._brokers()),
-        )
+    @property
+    def _command(self) -> Sequence[str]:
+        return ("kafka.Kafka", str(self.folder / SETTINGS))
+
+    def _serves(self) -> bool:
+        return bool(self._brokers())
 
     def _admin(self) -> AdminClient:
         # Silent while the broker is not there: that is what is being found out.
@@ -200,43 +171,21 @@ def start(
     """
     prepare()
     folder = folder.resolve()
-    kafka = _placed(folder)
+    kafka = LocalKafka.placed(folder)
     if kafka is None:
         kafka = _place(folder, with_tls=with_tls, stays=stays, light=light, config=config or {})
-    kafka._process.start(stays=stays)  # noqa: SLF001 - its own module's
+    kafka.start(stays=stays)
     return kafka
 
 
-def prepare() -> None:
-    """Install what a Kafka runs with, where that has not been done on this machine."""
-    class_archive.ensure(artifacts.folder_of("kafka"), _run_once)
-
-
-def _run_once(options: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = _place(Path(folder).resolve(), with_tls=True, stays=False, light=False, config={})
-        kafka._process_with(options).run_once()  # noqa: SLF001 - its own module's
-
-
-def running(folder: Path) -> LocalKafka | None:
-    """Return the Kafka that runs in this folder, None if none does."""
-    kafka = _placed(folder.resolve())
-    return kafka if kafka is not None and kafka.pid is not None else None
-
-
-def _placed(folder: Path) -> LocalKafka | None:
-    place = folder / PLACE
-    if not place.exists():
-        return None
-    stored = json.loads(place.read_text())
-    ca_file = None if stored["ca_file"] is None else Path(stored["ca_file"])
-    return LocalKafka(**{**stored, "folder": folder, "ca_file": ca_file})
+prepare = LocalKafka.prepare
+running = LocalKafka.running
 
 
 def _place(
     folder: Path, *, with_tls: bool, stays: bool, light: bool, config: Mapping[str, object]
 ) -> LocalKafka:
-    """Choose ports, write the settings and format the storage; PLACE is written last."""
+    """Choose ports, write the settings and format the storage; the place is written last."""
     folder.mkdir(parents=True, exist_ok=True)
     port, controller_port, tls_port = lasting_ports(3)
     certificate = tls.make(folder) if with_tls else None
@@ -265,7 +214,7 @@ def _place(
     jars = artifacts.folder_of("kafka")
     options = (java.LIGHT, *LOGGING, *class_archive.options(jars))
     java.run(java.command("kafka.tools.StorageTool", *arguments, jars=jars, options=options))
-    kafka = LocalKafka(
+    return LocalKafka(
         folder=folder,
         port=port,
         controller_port=controller_port,
@@ -273,6 +222,4 @@ def _place(
         ca_file=None if certificate is None else certificate.ca_file,
         stays=stays,
         light=light,
-    )
-    (folder / PLACE).write_text(json.dumps(asdict(kafka), default=str))
-    return kafka
+    ).keep_place()

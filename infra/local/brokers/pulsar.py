@@ -7,39 +7,33 @@ broker deduplicates by producer name and sequence id, notes its own time with ea
 producers back when a backlog is full, and makes topics by asking only.
 """
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local.brokers import artifacts, class_archive, java, pulsar_settings, tls, tokens
-from infra.local.brokers.broker_process import BrokerProcess, words
+from infra.local.brokers import pulsar_settings, tls, tokens
+from infra.local.brokers.broker_process import words
+from infra.local.brokers.local_broker import LocalBroker
 from infra.local.brokers.pulsar_admin import NAMESPACE, PulsarAdmin, full_name, path_of
 from infra.local.brokers.pulsar_settings import ADMIN, OPTIONS, STANDALONE
 from infra.local.ports import HOST, lasting_ports
 
-PLACE: Final = "pulsar.json"
 SETTINGS: Final = "standalone.conf"
 STARTER: Final = "org.apache.pulsar.PulsarStandaloneStarter"
 SECRET: Final = "secret.key"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalPulsar:
-    """A Pulsar on this machine; TLS and tokens are there when they were asked for."""
+class LocalPulsar(LocalBroker):
+    """A Pulsar on this machine; `secret_file` is there when tokens were asked for."""
 
-    folder: Path
-    port: int
+    kind = "pulsar"
+    options = OPTIONS
+
     web_port: int
     bookie_port: int
-    tls_port: int | None = None
-    ca_file: Path | None = None
     secret_file: Path | None = None
-    stays: bool = False
-    light: bool = False
 
     @property
     def service_url(self) -> str:
@@ -62,25 +56,6 @@ class LocalPulsar:
         """Return the admin API, asked as the role that may do everything."""
         token = None if self.secret_file is None else self.token()
         return PulsarAdmin(url=self.admin_url, token=token)
-
-    @property
-    def pid(self) -> int | None:
-        """Return the id of its process, None when it does not run."""
-        process = self._process.find()
-        return None if process is None else process.pid
-
-    def stop(self) -> None:
-        """End it as a person would (SIGTERM)."""
-        self._process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        """Start it on the same data and ports, ending it first if it runs; wait until it serves."""
-        self._process.stop()
-        self._process.start(stays=self.stays)
 
     def token(self, subject: str = ADMIN, *, expires_seconds: float | None = None) -> str:
         """Return a token for a role, where tokens are asked for."""
@@ -129,23 +104,17 @@ class LocalPulsar:
         found: Mapping[str, Any] = self.admin.ask("GET", f"{path_of(name)}/partitioned-stats")
         return found
 
-    @property
-    def _process(self) -> BrokerProcess:
-        return self._process_with(class_archive.options(artifacts.folder_of("pulsar")))
+    @classmethod
+    def _trial(cls, folder: Path) -> "LocalPulsar":
+        return _place(_on_free_ports(folder), {}, with_tls=True, with_tokens=True)
 
-    def _process_with(self, sharing: Sequence[str]) -> BrokerProcess:
+    @property
+    def _command(self) -> Sequence[str]:
         kept = ("--metadata-dir", "data/metadata", "--bookkeeper-dir", "data/bookkeeper")
-        # Neither functions nor the table service: nothing of ours asks for them.
-        arguments = ("-nfw", "-nss", "-a", HOST, "-c", str(self.folder / SETTINGS), *kept)
         ports = ("--bookkeeper-port", str(self.bookie_port))
-        options = (*OPTIONS, *sharing, *([java.LIGHT] if self.light else []))
-        jars = artifacts.folder_of("pulsar")
-        return BrokerProcess(
-            folder=self.folder,
-            command=tuple(java.command(STARTER, *arguments, *ports, jars=jars, options=options)),
-            environment=dict(os.environ),
-            ready=self._serves,
-        )
+        # Neither functions nor the table service: nothing of ours asks for them.
+        settings = ("-nfw", "-nss", "-a", HOST, "-c", str(self.folder / SETTINGS))
+        return (STARTER, *settings, *kept, *ports)
 
     def _serves(self) -> bool:
         """Ask for the namespace, which is made last, then let the broker write and read itself."""
@@ -172,7 +141,7 @@ def start(
     """
     prepare()
     folder = folder.resolve()
-    pulsar = _placed(folder)
+    pulsar = LocalPulsar.placed(folder)
     if pulsar is None:
         kept: dict[str, object] = {
             "defaultRetentionTimeInMinutes": retention_minutes,
@@ -181,20 +150,12 @@ def start(
         new = replace(_on_free_ports(folder), stays=stays, light=light)
         settings = {**kept, **(config or {})}
         pulsar = _place(new, settings, with_tls=with_tls, with_tokens=with_tokens)
-    pulsar._process.start(stays=stays)  # noqa: SLF001 - its own module's
+    pulsar.start(stays=stays)
     return pulsar
 
 
-def prepare() -> None:
-    """Install what a Pulsar runs with, where that has not been done on this machine."""
-    class_archive.ensure(artifacts.folder_of("pulsar"), _run_once)
-
-
-def _run_once(options: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        new = _on_free_ports(Path(folder).resolve())
-        pulsar = _place(new, {}, with_tls=True, with_tokens=True)
-        pulsar._process_with(options).run_once()  # noqa: SLF001 - its own module's
+prepare = LocalPulsar.prepare
+running = LocalPulsar.running
 
 
 def _on_free_ports(folder: Path) -> LocalPulsar:
@@ -202,25 +163,10 @@ def _on_free_ports(folder: Path) -> LocalPulsar:
     return LocalPulsar(folder=folder, port=port, web_port=web_port, bookie_port=bookie_port)
 
 
-def running(folder: Path) -> LocalPulsar | None:
-    """Return the Pulsar that runs in this folder, None if none does."""
-    pulsar = _placed(folder.resolve())
-    return pulsar if pulsar is not None and pulsar.pid is not None else None
-
-
-def _placed(folder: Path) -> LocalPulsar | None:
-    place = folder / PLACE
-    if not place.exists():
-        return None
-    stored = json.loads(place.read_text())
-    paths = {name: stored[name] and Path(stored[name]) for name in ("ca_file", "secret_file")}
-    return LocalPulsar(**{**stored, **paths, "folder": folder})
-
-
 def _place(
     pulsar: LocalPulsar, settings: Mapping[str, object], *, with_tls: bool, with_tokens: bool
 ) -> LocalPulsar:
-    """Write the settings of a new Pulsar, and return it as it is then; PLACE is written last."""
+    """Write the settings of a new Pulsar, then its place, and return it as it is then."""
     folder = pulsar.folder
     folder.mkdir(parents=True, exist_ok=True)
     written = {
@@ -240,5 +186,4 @@ def _place(
         pulsar = replace(pulsar, secret_file=secret_file)
         written |= pulsar_settings.with_tokens(secret_file, pulsar.token())
     (folder / SETTINGS).write_text(words({**written, **settings}))
-    (folder / PLACE).write_text(json.dumps(asdict(pulsar), default=str))
-    return pulsar
+    return pulsar.keep_place()

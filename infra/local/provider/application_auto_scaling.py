@@ -2,7 +2,14 @@
 
 from typing import Any, Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Each
 
 _SCALED: Final = {
@@ -20,22 +27,14 @@ TARGET: Final = ResourceType(
     id="$resourceId",
     identity=_IDENTITY,
     updates=(
-        Update(
-            properties=("minCapacity", "maxCapacity"),
-            calls=(Call(operation="register_scalable_target", parameters=_BOUNDS),),
-        ),
+        changes(("minCapacity", "maxCapacity"), "register_scalable_target", **_BOUNDS),
         tag_updates({"ResourceARN": "$out.arn"}, tags="$tags"),
     ),
-    read=(
-        Call(
-            operation="describe_scalable_targets",
-            parameters={
-                "ServiceNamespace": "$serviceNamespace",
-                "ResourceIds": ["$resourceId"],
-                "ScalableDimension": "$scalableDimension",
-            },
-            into="read",
-        ),
+    read=reads(
+        "describe_scalable_targets",
+        ServiceNamespace="$serviceNamespace",
+        ResourceIds=["$resourceId"],
+        ScalableDimension="$scalableDimension",
     ),
     outputs={
         "arn": "$read.ScalableTargets.0.ScalableTargetARN",
@@ -47,7 +46,7 @@ TARGET: Final = ResourceType(
         "minCapacity": "$read.ScalableTargets.0.MinCapacity",
         "maxCapacity": "$read.ScalableTargets.0.MaxCapacity",
     },
-    delete=(Call(operation="deregister_scalable_target", parameters=_SCALED),),
+    delete=deletes("deregister_scalable_target", **_SCALED),
     gone=("ObjectNotFoundException",),
 )
 
@@ -79,28 +78,16 @@ POLICY: Final = ResourceType(
     id="$name",
     identity=("name", *_IDENTITY),
     replaces=("policyType",),
-    updates=(
-        Update(
-            properties=("targetTrackingScalingPolicyConfiguration",),
-            calls=(Call(operation="put_scaling_policy", parameters=_PUT),),
-        ),
-    ),
-    read=(
-        Call(
-            operation="describe_scaling_policies",
-            parameters={
-                "ServiceNamespace": "$serviceNamespace",
-                "ResourceId": "$resourceId",
-                "ScalableDimension": "$scalableDimension",
-                "PolicyNames": ["$name"],
-            },
-            into="read",
-        ),
+    updates=(changes(("targetTrackingScalingPolicyConfiguration",), "put_scaling_policy", **_PUT),),
+    read=reads(
+        "describe_scaling_policies",
+        ServiceNamespace="$serviceNamespace",
+        ResourceId="$resourceId",
+        ScalableDimension="$scalableDimension",
+        PolicyNames=["$name"],
     ),
     outputs={"arn": "$read.ScalingPolicies.0.PolicyARN", "name": "$name"},
-    delete=(
-        Call(operation="delete_scaling_policy", parameters={**_SCALED, "PolicyName": "$name"}),
-    ),
+    delete=deletes("delete_scaling_policy", **_SCALED, PolicyName="$name"),
     gone=("ObjectNotFoundException",),
 )
 

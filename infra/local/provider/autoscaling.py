@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    deletes,
+    reads,
+)
 from infra.local.provider.template import Each, Template
 
 _SIZES: Final[Template] = {
@@ -46,22 +52,18 @@ GROUP: Final = ResourceType(
     # Nothing runs here that could be refreshed, waited for or kept.
     ignored=("instanceRefresh", "waitForCapacityTimeout", "forceDelete", "tags"),
     updates=(
-        Update(
-            properties=(
+        changes(
+            (
                 *("minSize", "maxSize", "desiredCapacity"),
                 *("healthCheckType", "healthCheckGracePeriod", "launchTemplate"),
             ),
-            calls=(Call(operation="update_auto_scaling_group", parameters=_SIZES),),
+            "update_auto_scaling_group",
+            **_SIZES,
         ),
     ),
-    read=(Call(operation="describe_auto_scaling_groups", parameters=_GROUPS, into="read"),),
+    read=reads("describe_auto_scaling_groups", **_GROUPS),
     outputs={"arn": "$read.AutoScalingGroups.0.AutoScalingGroupARN", "name": "$name"},
-    delete=(
-        Call(
-            operation="delete_auto_scaling_group",
-            parameters={"AutoScalingGroupName": "$name", "ForceDelete": True},
-        ),
-    ),
+    delete=deletes("delete_auto_scaling_group", AutoScalingGroupName="$name", ForceDelete=True),
     exists=("AlreadyExists",),
     gone=("ValidationError",),
 )

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Each, Given, Joined, Pairs
 
 _BUDGET: Final = {
@@ -50,35 +57,21 @@ BUDGET: Final = ResourceType(
     # AWS's plugin changes warnings in place; here the budget is made anew, which keeps no data.
     replaces=("notifications",),
     updates=(
-        Update(
-            properties=("budgetType", "timeUnit", "limitAmount", "limitUnit"),
-            calls=(
-                Call(
-                    operation="update_budget",
-                    parameters={"AccountId": "$accountId", "NewBudget": _BUDGET},
-                ),
-            ),
+        changes(
+            ("budgetType", "timeUnit", "limitAmount", "limitUnit"),
+            "update_budget",
+            AccountId="$accountId",
+            NewBudget=_BUDGET,
         ),
         tag_updates({"ResourceARN": "$out.arn"}, members=("ResourceTags", "ResourceTagKeys")),
     ),
-    read=(
-        Call(
-            operation="describe_budget",
-            parameters={"AccountId": "$accountId", "BudgetName": "$name"},
-            into="read",
-        ),
-    ),
+    read=reads("describe_budget", AccountId="$accountId", BudgetName="$name"),
     outputs={
         "arn": Joined(parts=("arn:aws:budgets::", "$accountId", ":budget/", "$name")),
         "name": "$name",
     },
     told={"limitAmount": "$read.Budget.BudgetLimit.Amount"},
-    delete=(
-        Call(
-            operation="delete_budget",
-            parameters={"AccountId": "$accountId", "BudgetName": "$name"},
-        ),
-    ),
+    delete=deletes("delete_budget", AccountId="$accountId", BudgetName="$name"),
     exists=("DuplicateRecordException",),
     gone=("NotFoundException",),
 )

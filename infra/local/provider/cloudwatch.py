@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Each, Pairs
 
 _PUT: Final = Call(
@@ -78,7 +85,7 @@ METRIC_ALARM: Final = ResourceType(
         ),
         tag_updates({"ResourceARN": "$out.arn"}),
     ),
-    read=(Call(operation="describe_alarms", parameters={"AlarmNames": ["$name"]}, into="read"),),
+    read=reads("describe_alarms", AlarmNames=["$name"]),
     outputs={"arn": "$read.MetricAlarms.0.AlarmArn", "name": "$name"},
     told={
         "threshold": "$read.MetricAlarms.0.Threshold",
@@ -86,7 +93,7 @@ METRIC_ALARM: Final = ResourceType(
         "treatMissingData": "$read.MetricAlarms.0.TreatMissingData",
         "actionsEnabled": "$read.MetricAlarms.0.ActionsEnabled",
     },
-    delete=(Call(operation="delete_alarms", parameters={"AlarmNames": ["$name"]}),),
+    delete=deletes("delete_alarms", AlarmNames=["$name"]),
     gone=("ResourceNotFound",),
 )
 
@@ -124,15 +131,9 @@ COMPOSITE_ALARM: Final = ResourceType(
         ),
         tag_updates({"ResourceARN": "$out.arn"}),
     ),
-    read=(
-        Call(
-            operation="describe_alarms",
-            parameters={"AlarmNames": ["$alarmName"], "AlarmTypes": ["CompositeAlarm"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_alarms", AlarmNames=["$alarmName"], AlarmTypes=["CompositeAlarm"]),
     outputs={"arn": "$read.CompositeAlarms.0.AlarmArn", "alarmName": "$alarmName"},
-    delete=(Call(operation="delete_alarms", parameters={"AlarmNames": ["$alarmName"]}),),
+    delete=deletes("delete_alarms", AlarmNames=["$alarmName"]),
     gone=("ResourceNotFound",),
 )
 
@@ -148,15 +149,9 @@ DASHBOARD: Final = ResourceType(
     id="$dashboardName",
     identity=("dashboardName",),
     updates=(Update(properties=("dashboardBody",), calls=(_PUT_DASHBOARD,)),),
-    read=(
-        Call(
-            operation="get_dashboard", parameters={"DashboardName": "$dashboardName"}, into="read"
-        ),
-    ),
+    read=reads("get_dashboard", DashboardName="$dashboardName"),
     outputs={"dashboardArn": "$read.DashboardArn", "dashboardName": "$dashboardName"},
-    delete=(
-        Call(operation="delete_dashboards", parameters={"DashboardNames": ["$dashboardName"]}),
-    ),
+    delete=deletes("delete_dashboards", DashboardNames=["$dashboardName"]),
     gone=("ResourceNotFound", "DashboardNotFoundError"),
 )
 

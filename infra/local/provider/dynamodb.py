@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    Wait,
+    reads,
+    sets,
+    tag_updates,
+)
 from infra.local.provider.template import Choice, Each, Given, Pairs
 
 _ACTIVE: Final = Wait(waiter="table_exists", parameters={"TableName": "$name"})
@@ -38,37 +46,23 @@ TABLE: Final = ResourceType(
     identity=("name",),
     replaces=("hashKey", "rangeKey", "attributes"),
     updates=(
-        Update(
-            properties=("ttl",),
-            calls=(
-                Call(
-                    operation="update_time_to_live",
-                    parameters={
-                        "TableName": "$name",
-                        "TimeToLiveSpecification": {
-                            "Enabled": "$ttl.enabled",
-                            "AttributeName": "$ttl.attributeName",
-                        },
-                    },
-                ),
-            ),
-            on_create=True,
+        sets(
+            ("ttl",),
+            "update_time_to_live",
+            TableName="$name",
+            TimeToLiveSpecification={
+                "Enabled": "$ttl.enabled",
+                "AttributeName": "$ttl.attributeName",
+            },
         ),
-        Update(
-            properties=("pointInTimeRecovery",),
-            calls=(
-                Call(
-                    operation="update_continuous_backups",
-                    parameters={
-                        "TableName": "$name",
-                        "PointInTimeRecoverySpecification": {
-                            "PointInTimeRecoveryEnabled": "$pointInTimeRecovery.enabled",
-                            "RecoveryPeriodInDays": "$pointInTimeRecovery.recoveryPeriodInDays",
-                        },
-                    },
-                ),
-            ),
-            on_create=True,
+        sets(
+            ("pointInTimeRecovery",),
+            "update_continuous_backups",
+            TableName="$name",
+            PointInTimeRecoverySpecification={
+                "PointInTimeRecoveryEnabled": "$pointInTimeRecovery.enabled",
+                "RecoveryPeriodInDays": "$pointInTimeRecovery.recoveryPeriodInDays",
+            },
         ),
         Update(
             properties=("billingMode", "serverSideEncryption", "deletionProtectionEnabled"),
@@ -87,7 +81,7 @@ TABLE: Final = ResourceType(
         ),
         tag_updates({"ResourceArn": "$out.arn"}),
     ),
-    read=(Call(operation="describe_table", parameters={"TableName": "$name"}, into="read"),),
+    read=reads("describe_table", TableName="$name"),
     outputs={"arn": "$read.Table.TableArn", "name": "$read.Table.TableName"},
     told={
         "billingMode": "$read.Table.BillingModeSummary.BillingMode",

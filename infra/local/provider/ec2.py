@@ -2,7 +2,16 @@
 
 from typing import Any, Final
 
-from infra.local.provider.resource_type import Call, Invoke, ResourceType, Update
+from infra.local.provider.resource_type import (
+    Call,
+    Invoke,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    sets,
+)
 from infra.local.provider.template import Each, Given, Joined, Pairs, Template
 
 
@@ -81,9 +90,9 @@ VPC: Final = ResourceType(
         ),
         TAGS,
     ),
-    read=(Call(operation="describe_vpcs", parameters={"VpcIds": ["$id"]}, into="read"),),
+    read=reads("describe_vpcs", VpcIds=["$id"]),
     outputs={"arn": owned_arn("vpc", "$read.Vpcs.0.OwnerId")},
-    delete=(Call(operation="delete_vpc", parameters={"VpcId": "$id"}),),
+    delete=deletes("delete_vpc", VpcId="$id"),
     gone=("InvalidVpcID.NotFound",),
     **found_by_name("describe_vpcs", "Vpcs", "Vpc"),
 )
@@ -104,24 +113,17 @@ SUBNET: Final = ResourceType(
     id="$create.Subnet.SubnetId",
     replaces=("vpcId", "cidrBlock", "availabilityZone"),
     updates=(
-        Update(
-            properties=("mapPublicIpOnLaunch",),
-            calls=(
-                Call(
-                    operation="modify_subnet_attribute",
-                    parameters={
-                        "SubnetId": "$id",
-                        "MapPublicIpOnLaunch": {"Value": "$mapPublicIpOnLaunch"},
-                    },
-                ),
-            ),
-            on_create=True,
+        sets(
+            ("mapPublicIpOnLaunch",),
+            "modify_subnet_attribute",
+            SubnetId="$id",
+            MapPublicIpOnLaunch={"Value": "$mapPublicIpOnLaunch"},
         ),
         TAGS,
     ),
-    read=(Call(operation="describe_subnets", parameters={"SubnetIds": ["$id"]}, into="read"),),
+    read=reads("describe_subnets", SubnetIds=["$id"]),
     outputs={"arn": owned_arn("subnet", "$read.Subnets.0.OwnerId")},
-    delete=(Call(operation="delete_subnet", parameters={"SubnetId": "$id"}),),
+    delete=deletes("delete_subnet", SubnetId="$id"),
     gone=("InvalidSubnetID.NotFound",),
     **found_by_name("describe_subnets", "Subnets", "Subnet"),
 )
@@ -137,11 +139,9 @@ ROUTE_TABLE: Final = ResourceType(
     id="$create.RouteTable.RouteTableId",
     replaces=("vpcId",),
     updates=(TAGS,),
-    read=(
-        Call(operation="describe_route_tables", parameters={"RouteTableIds": ["$id"]}, into="read"),
-    ),
+    read=reads("describe_route_tables", RouteTableIds=["$id"]),
     outputs={"arn": owned_arn("route-table", "$read.RouteTables.0.OwnerId")},
-    delete=(Call(operation="delete_route_table", parameters={"RouteTableId": "$id"}),),
+    delete=deletes("delete_route_table", RouteTableId="$id"),
     gone=("InvalidRouteTableID.NotFound",),
     **found_by_name("describe_route_tables", "RouteTables", "RouteTable"),
 )
@@ -156,7 +156,7 @@ ROUTE_TABLE_ASSOCIATION: Final = ResourceType(
     ),
     id="$create.AssociationId",
     replaces=("routeTableId", "subnetId"),
-    delete=(Call(operation="disassociate_route_table", parameters={"AssociationId": "$id"}),),
+    delete=deletes("disassociate_route_table", AssociationId="$id"),
     gone=("InvalidAssociationID.NotFound",),
 )
 
@@ -186,24 +186,12 @@ ENDPOINT: Final = ResourceType(
         *("securityGroupIds", "privateDnsEnabled"),
     ),
     updates=(
-        Update(
-            properties=("policy",),
-            calls=(
-                Call(
-                    operation="modify_vpc_endpoint",
-                    parameters={"VpcEndpointId": "$id", "PolicyDocument": "$policy"},
-                ),
-            ),
-        ),
+        changes(("policy",), "modify_vpc_endpoint", VpcEndpointId="$id", PolicyDocument="$policy"),
         TAGS,
     ),
-    read=(
-        Call(
-            operation="describe_vpc_endpoints", parameters={"VpcEndpointIds": ["$id"]}, into="read"
-        ),
-    ),
+    read=reads("describe_vpc_endpoints", VpcEndpointIds=["$id"]),
     outputs={"arn": owned_arn("vpc-endpoint", "$read.VpcEndpoints.0.OwnerId")},
-    delete=(Call(operation="delete_vpc_endpoints", parameters={"VpcEndpointIds": ["$id"]}),),
+    delete=deletes("delete_vpc_endpoints", VpcEndpointIds=["$id"]),
     gone=("InvalidVpcEndpointId.NotFound",),
 )
 

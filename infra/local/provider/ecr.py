@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Pairs
 
 REPOSITORY: Final = ResourceType(
@@ -26,53 +34,28 @@ REPOSITORY: Final = ResourceType(
     replaces=("encryptionConfigurations",),
     ignored=("forceDelete",),
     updates=(
-        Update(
-            properties=("imageTagMutability",),
-            calls=(
-                Call(
-                    operation="put_image_tag_mutability",
-                    parameters={
-                        "repositoryName": "$name",
-                        "imageTagMutability": "$imageTagMutability",
-                    },
-                ),
-            ),
+        changes(
+            ("imageTagMutability",),
+            "put_image_tag_mutability",
+            repositoryName="$name",
+            imageTagMutability="$imageTagMutability",
         ),
-        Update(
-            properties=("imageScanningConfiguration",),
-            calls=(
-                Call(
-                    operation="put_image_scanning_configuration",
-                    parameters={
-                        "repositoryName": "$name",
-                        "imageScanningConfiguration": {
-                            "scanOnPush": "$imageScanningConfiguration.scanOnPush"
-                        },
-                    },
-                ),
-            ),
+        changes(
+            ("imageScanningConfiguration",),
+            "put_image_scanning_configuration",
+            repositoryName="$name",
+            imageScanningConfiguration={"scanOnPush": "$imageScanningConfiguration.scanOnPush"},
         ),
         tag_updates({"resourceArn": "$out.arn"}, members=("tags", "tagKeys")),
     ),
-    read=(
-        Call(
-            operation="describe_repositories",
-            parameters={"repositoryNames": ["$name"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_repositories", repositoryNames=["$name"]),
     outputs={
         "arn": "$read.repositories.0.repositoryArn",
         "name": "$name",
         "registryId": "$read.repositories.0.registryId",
         "repositoryUrl": "$read.repositories.0.repositoryUri",
     },
-    delete=(
-        Call(
-            operation="delete_repository",
-            parameters={"repositoryName": "$name", "force": "$forceDelete"},
-        ),
-    ),
+    delete=deletes("delete_repository", repositoryName="$name", force="$forceDelete"),
     exists=("RepositoryAlreadyExistsException",),
     gone=("RepositoryNotFoundException",),
 )
@@ -89,9 +72,7 @@ LIFECYCLE_POLICY: Final = ResourceType(
     id="$repository",
     identity=("repository",),
     updates=(Update(properties=("policy",), calls=(_POLICY,)),),
-    delete=(
-        Call(operation="delete_lifecycle_policy", parameters={"repositoryName": "$repository"}),
-    ),
+    delete=deletes("delete_lifecycle_policy", repositoryName="$repository"),
     gone=("LifecyclePolicyNotFoundException", "RepositoryNotFoundException"),
 )
 

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Wait,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Choice, Given, Pairs, Parsed
 
 _TAGS: Final = Pairs(of="$tags", key="key", value="value")
@@ -18,20 +26,12 @@ CLUSTER: Final = ResourceType(
     id="$name",
     identity=("name",),
     updates=(
-        Update(
-            properties=("settings",),
-            calls=(
-                Call(
-                    operation="update_cluster_settings",
-                    parameters={"cluster": "$name", "settings": "$settings"},
-                ),
-            ),
-        ),
+        changes(("settings",), "update_cluster_settings", cluster="$name", settings="$settings"),
         _TAGGED,
     ),
-    read=(Call(operation="describe_clusters", parameters={"clusters": ["$name"]}, into="read"),),
+    read=reads("describe_clusters", clusters=["$name"]),
     outputs={"arn": "$read.clusters.0.clusterArn", "name": "$name"},
-    delete=(Call(operation="delete_cluster", parameters={"cluster": "$name"}),),
+    delete=deletes("delete_cluster", cluster="$name"),
     gone=("ClusterNotFoundException",),
 )
 
@@ -64,18 +64,12 @@ TASK_DEFINITION: Final = ResourceType(
         *("executionRoleArn", "taskRoleArn", "containerDefinitions"),
     ),
     updates=(_TAGGED,),
-    read=(
-        Call(
-            operation="describe_task_definition",
-            parameters={"taskDefinition": "$id"},
-            into="read",
-        ),
-    ),
+    read=reads("describe_task_definition", taskDefinition="$id"),
     outputs={
         "arn": "$read.taskDefinition.taskDefinitionArn",
         "revision": "$read.taskDefinition.revision",
     },
-    delete=(Call(operation="deregister_task_definition", parameters={"taskDefinition": "$id"}),),
+    delete=deletes("deregister_task_definition", taskDefinition="$id"),
     gone=("ClientException",),
 )
 
@@ -129,32 +123,20 @@ SERVICE: Final = ResourceType(
     identity=("name", "cluster"),
     replaces=("launchType",),
     updates=(
-        Update(
-            properties=(
+        changes(
+            (
                 *("taskDefinition", "deploymentMinimumHealthyPercent", "alarms", "propagateTags"),
                 *("deploymentMaximumPercent", "deploymentCircuitBreaker", "networkConfiguration"),
                 "enableExecuteCommand",
             ),
-            calls=(Call(operation="update_service", parameters={**_NAMED, **_DEPLOYMENT}),),
+            "update_service",
+            **_NAMED,
+            **_DEPLOYMENT,
         ),
-        Update(
-            properties=("desiredCount",),
-            calls=(
-                Call(
-                    operation="update_service",
-                    parameters={**_NAMED, "desiredCount": "$desiredCount"},
-                ),
-            ),
-        ),
+        changes(("desiredCount",), "update_service", **_NAMED, desiredCount="$desiredCount"),
         _TAGGED,
     ),
-    read=(
-        Call(
-            operation="describe_services",
-            parameters={"cluster": "$cluster", "services": ["$name"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_services", cluster="$cluster", services=["$name"]),
     outputs={"arn": "$read.services.0.serviceArn", "name": "$name"},
     delete=(
         Call(

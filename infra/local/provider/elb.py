@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Choice, Each, Given, Pairs
 
 _TAGGED: Final = tag_updates({"ResourceArns": ["$id"]}, operations=("add_tags", "remove_tags"))
@@ -53,15 +61,9 @@ LOAD_BALANCER: Final = ResourceType(
         ),
         _TAGGED,
     ),
-    read=(
-        Call(
-            operation="describe_load_balancers",
-            parameters={"LoadBalancerArns": ["$id"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_load_balancers", LoadBalancerArns=["$id"]),
     outputs={"arn": "$id", "name": "$name", "dnsName": "$read.LoadBalancers.0.DNSName"},
-    delete=(Call(operation="delete_load_balancer", parameters={"LoadBalancerArn": "$id"}),),
+    delete=deletes("delete_load_balancer", LoadBalancerArn="$id"),
     find=Call(operation="describe_load_balancers", parameters={"Names": ["$name"]}, into="found"),
     found="$found",
     exists=("DuplicateLoadBalancerName",),
@@ -95,15 +97,7 @@ TARGET_GROUP: Final = ResourceType(
     identity=("name",),
     replaces=("protocol", "port", "vpcId", "targetType"),
     updates=(
-        Update(
-            properties=("healthCheck",),
-            calls=(
-                Call(
-                    operation="modify_target_group",
-                    parameters={"TargetGroupArn": "$id", **_HEALTH},
-                ),
-            ),
-        ),
+        changes(("healthCheck",), "modify_target_group", TargetGroupArn="$id", **_HEALTH),
         _attributes(
             "modify_target_group_attributes",
             "TargetGroupArn",
@@ -111,15 +105,9 @@ TARGET_GROUP: Final = ResourceType(
         ),
         _TAGGED,
     ),
-    read=(
-        Call(
-            operation="describe_target_groups",
-            parameters={"TargetGroupArns": ["$id"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_target_groups", TargetGroupArns=["$id"]),
     outputs={"arn": "$id", "name": "$name"},
-    delete=(Call(operation="delete_target_group", parameters={"TargetGroupArn": "$id"}),),
+    delete=deletes("delete_target_group", TargetGroupArn="$id"),
     find=Call(operation="describe_target_groups", parameters={"Names": ["$name"]}, into="found"),
     found="$found",
     exists=("DuplicateTargetGroupName",),
@@ -148,7 +136,7 @@ LISTENER: Final = ResourceType(
     replaces=("protocol", "defaultActions"),
     updates=(_TAGGED,),
     outputs={"arn": "$id"},
-    delete=(Call(operation="delete_listener", parameters={"ListenerArn": "$id"}),),
+    delete=deletes("delete_listener", ListenerArn="$id"),
     exists=("DuplicateListener",),
     gone=("ListenerNotFound",),
 )

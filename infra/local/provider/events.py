@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Joined, Pairs
 
 _PUT_RULE: Final = Call(
@@ -26,9 +33,9 @@ RULE: Final = ResourceType(
         Update(properties=("scheduleExpression", "description", "state"), calls=(_PUT_RULE,)),
         tag_updates({"ResourceARN": "$out.arn"}),
     ),
-    read=(Call(operation="describe_rule", parameters={"Name": "$name"}, into="read"),),
+    read=reads("describe_rule", Name="$name"),
     outputs={"arn": "$read.Arn", "name": "$name"},
-    delete=(Call(operation="delete_rule", parameters={"Name": "$name"}),),
+    delete=deletes("delete_rule", Name="$name"),
     gone=("ResourceNotFoundException",),
 )
 
@@ -48,12 +55,7 @@ TARGET: Final = ResourceType(
     identity=("rule", "targetId"),
     updates=(Update(properties=("arn", "input"), calls=(_PUT_TARGET,)),),
     outputs={"targetId": "$targetId"},
-    delete=(
-        Call(
-            operation="remove_targets",
-            parameters={"Rule": "$rule", "Ids": ["$targetId"]},
-        ),
-    ),
+    delete=deletes("remove_targets", Rule="$rule", Ids=["$targetId"]),
     gone=("ResourceNotFoundException",),
 )
 

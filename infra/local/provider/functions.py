@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    Wait,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Joined
 
 _ACTIVE: Final = Wait(waiter="function_active_v2", parameters={"FunctionName": "$name"})
@@ -122,7 +131,7 @@ FUNCTION: Final = ResourceType(
         ),
         tag_updates({"Resource": "$out.arn"}, tags="$tags"),
     ),
-    read=(Call(operation="get_function", parameters={"FunctionName": "$name"}, into="read"),),
+    read=reads("get_function", FunctionName="$name"),
     outputs={
         "arn": "$read.Configuration.FunctionArn",
         "name": "$read.Configuration.FunctionName",
@@ -136,7 +145,7 @@ FUNCTION: Final = ResourceType(
         "handler": "$read.Configuration.Handler",
         "environment": {"variables": "$read.Configuration.Environment.Variables"},
     },
-    delete=(Call(operation="delete_function", parameters={"FunctionName": "$name"}),),
+    delete=deletes("delete_function", FunctionName="$name"),
     exists=("ResourceConflictException",),
     gone=_GONE,
 )
@@ -173,20 +182,9 @@ ALIAS: Final = ResourceType(
             ),
         ),
     ),
-    read=(
-        Call(
-            operation="get_alias",
-            parameters={"FunctionName": "$functionName", "Name": "$name"},
-            into="read",
-        ),
-    ),
+    read=reads("get_alias", FunctionName="$functionName", Name="$name"),
     outputs={"arn": "$read.AliasArn", "name": "$read.Name"},
-    delete=(
-        Call(
-            operation="delete_alias",
-            parameters={"FunctionName": "$functionName", "Name": "$name"},
-        ),
-    ),
+    delete=deletes("delete_alias", FunctionName="$functionName", Name="$name"),
     exists=("ResourceConflictException",),
     gone=_GONE,
 )
@@ -210,15 +208,11 @@ PERMISSION: Final = ResourceType(
     identity=("function", "statementId", "qualifier"),
     replaces=("action", "principal", "sourceArn", "sourceAccount"),
     outputs={"statementId": "$statementId"},
-    delete=(
-        Call(
-            operation="remove_permission",
-            parameters={
-                "FunctionName": "$function",
-                "StatementId": "$statementId",
-                "Qualifier": "$qualifier",
-            },
-        ),
+    delete=deletes(
+        "remove_permission",
+        FunctionName="$function",
+        StatementId="$statementId",
+        Qualifier="$qualifier",
     ),
     exists=("ResourceConflictException",),
     gone=_GONE,
@@ -262,8 +256,8 @@ EVENT_SOURCE_MAPPING: Final = ResourceType(
     ),
     found="$find.EventSourceMappings.0",
     updates=(
-        Update(
-            properties=(
+        changes(
+            (
                 "functionName",
                 "enabled",
                 "batchSize",
@@ -276,16 +270,13 @@ EVENT_SOURCE_MAPPING: Final = ResourceType(
                 "destinationConfig",
                 "metricsConfig",
             ),
-            calls=(
-                Call(
-                    operation="update_event_source_mapping",
-                    parameters={"UUID": "$id", **_MAPPING},
-                ),
-            ),
+            "update_event_source_mapping",
+            UUID="$id",
+            **_MAPPING,
         ),
         tag_updates({"Resource": "$out.arn"}, tags="$tags"),
     ),
-    read=(Call(operation="get_event_source_mapping", parameters={"UUID": "$id"}, into="read"),),
+    read=reads("get_event_source_mapping", UUID="$id"),
     outputs={"uuid": "$read.UUID", "functionArn": "$read.FunctionArn"},
     told={
         "batchSize": "$read.BatchSize",
@@ -293,7 +284,7 @@ EVENT_SOURCE_MAPPING: Final = ResourceType(
         "maximumRetryAttempts": "$read.MaximumRetryAttempts",
         "bisectBatchOnFunctionError": "$read.BisectBatchOnFunctionError",
     },
-    delete=(Call(operation="delete_event_source_mapping", parameters={"UUID": "$id"}),),
+    delete=deletes("delete_event_source_mapping", UUID="$id"),
     gone=_GONE,
 )
 

@@ -2,7 +2,12 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    deletes,
+)
 from infra.local.provider.template import Each, Joined
 
 _GONE: Final = ("EntityNotFoundException",)
@@ -23,18 +28,12 @@ DATABASE: Final = ResourceType(
     identity=("name",),
     ignored=("tags",),
     updates=(
-        Update(
-            properties=("description", "locationUri"),
-            calls=(
-                Call(
-                    operation="update_database",
-                    parameters={"Name": "$name", "DatabaseInput": _DATABASE},
-                ),
-            ),
+        changes(
+            ("description", "locationUri"), "update_database", Name="$name", DatabaseInput=_DATABASE
         ),
     ),
     outputs={"name": "$name"},
-    delete=(Call(operation="delete_database", parameters={"Name": "$name"}),),
+    delete=deletes("delete_database", Name="$name"),
     exists=_EXISTS,
     gone=_GONE,
 )
@@ -73,29 +72,21 @@ TABLE: Final = ResourceType(
     id=Joined(parts=("$databaseName", ":", "$name")),
     identity=("databaseName", "name"),
     updates=(
-        Update(
-            properties=(
+        changes(
+            (
                 "description",
                 "tableType",
                 "parameters",
                 "partitionKeys",
                 "storageDescriptor",
             ),
-            calls=(
-                Call(
-                    operation="update_table",
-                    parameters={"DatabaseName": "$databaseName", "TableInput": _TABLE},
-                ),
-            ),
+            "update_table",
+            DatabaseName="$databaseName",
+            TableInput=_TABLE,
         ),
     ),
     outputs={"name": "$name"},
-    delete=(
-        Call(
-            operation="delete_table",
-            parameters={"DatabaseName": "$databaseName", "Name": "$name"},
-        ),
-    ),
+    delete=deletes("delete_table", DatabaseName="$databaseName", Name="$name"),
     exists=_EXISTS,
     gone=_GONE,
 )

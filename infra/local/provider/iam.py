@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Joined, Pairs
 
 ROLE: Final = ResourceType(
@@ -20,29 +28,18 @@ ROLE: Final = ResourceType(
     id="$name",
     identity=("name",),
     updates=(
-        Update(
-            properties=("assumeRolePolicy",),
-            calls=(
-                Call(
-                    operation="update_assume_role_policy",
-                    parameters={"RoleName": "$name", "PolicyDocument": "$assumeRolePolicy"},
-                ),
-            ),
+        changes(
+            ("assumeRolePolicy",),
+            "update_assume_role_policy",
+            RoleName="$name",
+            PolicyDocument="$assumeRolePolicy",
         ),
-        Update(
-            properties=("description",),
-            calls=(
-                Call(
-                    operation="update_role",
-                    parameters={"RoleName": "$name", "Description": "$description"},
-                ),
-            ),
-        ),
+        changes(("description",), "update_role", RoleName="$name", Description="$description"),
         tag_updates({"RoleName": "$name"}, operations=("tag_role", "untag_role")),
     ),
-    read=(Call(operation="get_role", parameters={"RoleName": "$name"}, into="read"),),
+    read=reads("get_role", RoleName="$name"),
     outputs={"arn": "$read.Role.Arn", "name": "$read.Role.RoleName"},
-    delete=(Call(operation="delete_role", parameters={"RoleName": "$name"}),),
+    delete=deletes("delete_role", RoleName="$name"),
     exists=("EntityAlreadyExists",),
     gone=("NoSuchEntity",),
 )
@@ -60,12 +57,7 @@ ROLE_POLICY: Final = ResourceType(
     identity=("role", "name"),
     updates=(Update(properties=("policy",), calls=(_PUT_POLICY,)),),
     outputs={"name": "$name", "role": "$role"},
-    delete=(
-        Call(
-            operation="delete_role_policy",
-            parameters={"RoleName": "$role", "PolicyName": "$name"},
-        ),
-    ),
+    delete=deletes("delete_role_policy", RoleName="$role", PolicyName="$name"),
     gone=("NoSuchEntity",),
 )
 
@@ -84,9 +76,9 @@ SERVICE_LINKED_ROLE: Final = ResourceType(
     id="$create.Role.RoleName",
     replaces=("awsServiceName", "customSuffix", "description"),
     ignored=("tags",),
-    read=(Call(operation="get_role", parameters={"RoleName": "$id"}, into="read"),),
+    read=reads("get_role", RoleName="$id"),
     outputs={"arn": "$read.Role.Arn", "name": "$read.Role.RoleName"},
-    delete=(Call(operation="delete_service_linked_role", parameters={"RoleName": "$id"}),),
+    delete=deletes("delete_service_linked_role", RoleName="$id"),
     gone=("NoSuchEntity",),
 )
 

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, Wait, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    Wait,
+    reads,
+    tag_updates,
+)
 
 _ACTIVE: Final = Wait(waiter="stream_exists", parameters={"StreamName": "$name"})
 
@@ -100,13 +107,7 @@ STREAM: Final = ResourceType(
             operations=("add_tags_to_stream", "remove_tags_from_stream"),
         ),
     ),
-    read=(
-        Call(
-            operation="describe_stream_summary",
-            parameters={"StreamName": "$name"},
-            into="read",
-        ),
-    ),
+    read=reads("describe_stream_summary", StreamName="$name"),
     outputs={
         "arn": "$read.StreamDescriptionSummary.StreamARN",
         "name": "$read.StreamDescriptionSummary.StreamName",

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Pairs
 
 KEY: Final = ResourceType(
@@ -36,33 +44,16 @@ KEY: Final = ResourceType(
             ),
             on_create=True,
         ),
-        Update(
-            properties=("description",),
-            calls=(
-                Call(
-                    operation="update_key_description",
-                    parameters={"KeyId": "$id", "Description": "$description"},
-                ),
-            ),
+        changes(
+            ("description",), "update_key_description", KeyId="$id", Description="$description"
         ),
-        Update(
-            properties=("policy",),
-            calls=(
-                Call(
-                    operation="put_key_policy",
-                    parameters={"KeyId": "$id", "PolicyName": "default", "Policy": "$policy"},
-                ),
-            ),
-        ),
+        changes(("policy",), "put_key_policy", KeyId="$id", PolicyName="default", Policy="$policy"),
         tag_updates({"KeyId": "$id"}, tags=Pairs(of="$tags", key="TagKey", value="TagValue")),
     ),
-    read=(Call(operation="describe_key", parameters={"KeyId": "$id"}, into="read"),),
+    read=reads("describe_key", KeyId="$id"),
     outputs={"arn": "$read.KeyMetadata.Arn", "keyId": "$read.KeyMetadata.KeyId"},
-    delete=(
-        Call(
-            operation="schedule_key_deletion",
-            parameters={"KeyId": "$id", "PendingWindowInDays": "$deletionWindowInDays"},
-        ),
+    delete=deletes(
+        "schedule_key_deletion", KeyId="$id", PendingWindowInDays="$deletionWindowInDays"
     ),
     gone=("NotFoundException", "KMSInvalidStateException"),
 )
@@ -77,18 +68,10 @@ ALIAS: Final = ResourceType(
     id="$name",
     identity=("name",),
     updates=(
-        Update(
-            properties=("targetKeyId",),
-            calls=(
-                Call(
-                    operation="update_alias",
-                    parameters={"AliasName": "$name", "TargetKeyId": "$targetKeyId"},
-                ),
-            ),
-        ),
+        changes(("targetKeyId",), "update_alias", AliasName="$name", TargetKeyId="$targetKeyId"),
     ),
     outputs={"name": "$name"},
-    delete=(Call(operation="delete_alias", parameters={"AliasName": "$name"}),),
+    delete=deletes("delete_alias", AliasName="$name"),
     exists=("AlreadyExistsException",),
     gone=("NotFoundException",),
 )
@@ -109,7 +92,7 @@ GRANT: Final = ResourceType(
     id="$create.GrantId",
     replaces=("name", "keyId", "granteePrincipal", "operations"),
     outputs={"grantId": "$id"},
-    delete=(Call(operation="revoke_grant", parameters={"KeyId": "$keyId", "GrantId": "$id"}),),
+    delete=deletes("revoke_grant", KeyId="$keyId", GrantId="$id"),
     gone=("NotFoundException",),
 )
 

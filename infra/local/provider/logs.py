@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    deletes,
+    reads,
+    sets,
+    tag_updates,
+)
 
 LOG_GROUP: Final = ResourceType(
     token="aws:cloudwatch/logGroup:LogGroup",
@@ -14,15 +22,11 @@ LOG_GROUP: Final = ResourceType(
     id="$name",
     identity=("name",),
     updates=(
-        Update(
-            properties=("retentionInDays",),
-            calls=(
-                Call(
-                    operation="put_retention_policy",
-                    parameters={"logGroupName": "$name", "retentionInDays": "$retentionInDays"},
-                ),
-            ),
-            on_create=True,
+        sets(
+            ("retentionInDays",),
+            "put_retention_policy",
+            logGroupName="$name",
+            retentionInDays="$retentionInDays",
         ),
         Update(
             properties=("kmsKeyId",),
@@ -36,16 +40,10 @@ LOG_GROUP: Final = ResourceType(
         ),
         tag_updates({"resourceArn": "$out.arn"}, tags="$tags", members=("tags", "tagKeys")),
     ),
-    read=(
-        Call(
-            operation="describe_log_groups",
-            parameters={"logGroupNamePrefix": "$name"},
-            into="read",
-        ),
-    ),
+    read=reads("describe_log_groups", logGroupNamePrefix="$name"),
     outputs={"arn": "$read.logGroups.0.arn", "name": "$name"},
     told={"retentionInDays": "$read.logGroups.0.retentionInDays"},
-    delete=(Call(operation="delete_log_group", parameters={"logGroupName": "$name"}),),
+    delete=deletes("delete_log_group", logGroupName="$name"),
     exists=("ResourceAlreadyExistsException",),
     gone=("ResourceNotFoundException",),
 )

@@ -3,7 +3,13 @@
 from typing import Final
 
 from infra.local.provider.ec2 import TAGS, found_by_name, owned_arn, tag_specification
-from infra.local.provider.resource_type import Call, ResourceType, Update
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    deletes,
+    reads,
+)
 from infra.local.provider.template import Each, Joined, Pairs, Parsed, Template
 
 _DATA: Final[Template] = {
@@ -56,34 +62,25 @@ LAUNCH_TEMPLATE: Final = ResourceType(
     ignored=("updateDefaultVersion",),
     updates=(
         # A version is whole: whatever changes, all of it is said again.
-        Update(
-            properties=(
+        changes(
+            (
                 *("imageId", "instanceType", "ebsOptimized", "iamInstanceProfile"),
                 *("vpcSecurityGroupIds", "userData", "monitoring", "metadataOptions"),
                 *("blockDeviceMappings", "tagSpecifications"),
             ),
-            calls=(
-                Call(
-                    operation="create_launch_template_version",
-                    parameters={"LaunchTemplateId": "$id", "LaunchTemplateData": _DATA},
-                ),
-            ),
+            "create_launch_template_version",
+            LaunchTemplateId="$id",
+            LaunchTemplateData=_DATA,
         ),
         TAGS,
     ),
-    read=(
-        Call(
-            operation="describe_launch_templates",
-            parameters={"LaunchTemplateIds": ["$id"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_launch_templates", LaunchTemplateIds=["$id"]),
     outputs={
         "arn": Joined(parts=("arn:aws:ec2:", "$region", ":launch-template/", "$id")),
         "name": "$name",
         "latestVersion": "$read.LaunchTemplates.0.LatestVersionNumber",
     },
-    delete=(Call(operation="delete_launch_template", parameters={"LaunchTemplateId": "$id"}),),
+    delete=deletes("delete_launch_template", LaunchTemplateId="$id"),
     find=Call(
         operation="describe_launch_templates",
         parameters={"LaunchTemplateNames": ["$name"]},
@@ -122,15 +119,12 @@ VOLUME: Final = ResourceType(
     id="$create.VolumeId",
     replaces=("availabilityZone", "encrypted", "kmsKeyId"),
     updates=(
-        Update(
-            properties=("size", "type", "iops", "throughput"),
-            calls=(Call(operation="modify_volume", parameters={"VolumeId": "$id", **_SIZE}),),
-        ),
+        changes(("size", "type", "iops", "throughput"), "modify_volume", VolumeId="$id", **_SIZE),
         TAGS,
     ),
-    read=(Call(operation="describe_volumes", parameters={"VolumeIds": ["$id"]}, into="read"),),
+    read=reads("describe_volumes", VolumeIds=["$id"]),
     outputs={"arn": Joined(parts=("arn:aws:ec2:", "$region", ":volume/", "$id"))},
-    delete=(Call(operation="delete_volume", parameters={"VolumeId": "$id"}),),
+    delete=deletes("delete_volume", VolumeId="$id"),
     gone=("InvalidVolume.NotFound",),
     **found_by_name("describe_volumes", "Volumes") | {"found": "$found.Volumes.0"},
 )
@@ -151,29 +145,20 @@ NETWORK_INTERFACE: Final = ResourceType(
     id="$create.NetworkInterface.NetworkInterfaceId",
     replaces=("subnetId",),
     updates=(
-        Update(
-            properties=("description", "securityGroups"),
-            calls=(
-                Call(
-                    operation="modify_network_interface_attribute",
-                    parameters={"NetworkInterfaceId": "$id", "Groups": "$securityGroups"},
-                ),
-            ),
+        changes(
+            ("description", "securityGroups"),
+            "modify_network_interface_attribute",
+            NetworkInterfaceId="$id",
+            Groups="$securityGroups",
         ),
         TAGS,
     ),
-    read=(
-        Call(
-            operation="describe_network_interfaces",
-            parameters={"NetworkInterfaceIds": ["$id"]},
-            into="read",
-        ),
-    ),
+    read=reads("describe_network_interfaces", NetworkInterfaceIds=["$id"]),
     outputs={
         "arn": owned_arn("network-interface", "$read.NetworkInterfaces.0.OwnerId"),
         "privateIp": "$read.NetworkInterfaces.0.PrivateIpAddress",
     },
-    delete=(Call(operation="delete_network_interface", parameters={"NetworkInterfaceId": "$id"}),),
+    delete=deletes("delete_network_interface", NetworkInterfaceId="$id"),
     gone=("InvalidNetworkInterfaceID.NotFound",),
     **found_by_name("describe_network_interfaces", "NetworkInterfaces", "NetworkInterface"),
 )
@@ -195,13 +180,7 @@ INSTANCE_PROFILE: Final = ResourceType(
     identity=("name",),
     replaces=("role",),
     ignored=("tags",),
-    read=(
-        Call(
-            operation="get_instance_profile",
-            parameters={"InstanceProfileName": "$name"},
-            into="read",
-        ),
-    ),
+    read=reads("get_instance_profile", InstanceProfileName="$name"),
     outputs={"arn": "$read.InstanceProfile.Arn", "name": "$name", "role": "$role"},
     delete=(
         Call(

@@ -2,8 +2,16 @@
 
 from typing import Any, Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
-from infra.local.provider.template import Each, Encoded
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    changes,
+    deletes,
+    reads,
+    tag_updates,
+)
+from infra.local.provider.template import Each, Encoded, Template
 
 _TAGGED: Final = tag_updates({"ResourceArn": "$out.arn"}, tags="$tags", members=("Tags", "TagKeys"))
 _GONE: Final = ("NotFoundException", "BadRequestException")
@@ -24,19 +32,16 @@ CONFIGURATION: Final = ResourceType(
     identity=("name",),
     replaces=("kafkaVersions",),
     updates=(
-        Update(
-            properties=("serverProperties",),
-            calls=(
-                Call(
-                    operation="update_configuration",
-                    parameters={"Arn": "$id", "ServerProperties": "$serverProperties"},
-                ),
-            ),
+        changes(
+            ("serverProperties",),
+            "update_configuration",
+            Arn="$id",
+            ServerProperties="$serverProperties",
         ),
     ),
-    read=(Call(operation="describe_configuration", parameters={"Arn": "$id"}, into="read"),),
+    read=reads("describe_configuration", Arn="$id"),
     outputs={"arn": "$read.Arn", "latestRevision": "$read.LatestRevision.Revision"},
-    delete=(Call(operation="delete_configuration", parameters={"Arn": "$id"}),),
+    delete=deletes("delete_configuration", Arn="$id"),
     gone=_GONE,
 )
 
@@ -58,6 +63,19 @@ _LOGGING: Final[dict[str, Any]] = {
         "CloudWatchLogs": {"Enabled": f"{_LOGS}.enabled", "LogGroup": f"{_LOGS}.logGroup"}
     }
 }
+
+_OUTPUTS: Final = {
+    "arn": "$read.ClusterInfo.ClusterArn",
+    "clusterName": "$read.ClusterInfo.ClusterName",
+    "bootstrapBrokersSaslIam": "$brokers.BootstrapBrokerStringSaslIam",
+}
+
+
+def _changes(properties: tuple[str, ...], operation: str, **parameters: Template) -> Update:
+    """Return the call that changes the cluster as it is now: MSK asks for its version."""
+    call = Call(operation=operation, parameters={**_VERSION, **parameters})
+    return Update(properties=properties, calls=(_NOW, call))
+
 
 CLUSTER: Final = ResourceType(
     token="aws:msk/cluster:Cluster",
@@ -98,15 +116,10 @@ CLUSTER: Final = ResourceType(
     identity=("clusterName",),
     replaces=("encryptionInfo",),
     updates=(
-        Update(
-            properties=("numberOfBrokerNodes",),
-            calls=(
-                _NOW,
-                Call(
-                    operation="update_broker_count",
-                    parameters={**_VERSION, "TargetNumberOfBrokerNodes": "$numberOfBrokerNodes"},
-                ),
-            ),
+        _changes(
+            ("numberOfBrokerNodes",),
+            "update_broker_count",
+            TargetNumberOfBrokerNodes="$numberOfBrokerNodes",
         ),
         Update(
             properties=("brokerNodeGroupInfo",),
@@ -128,64 +141,30 @@ CLUSTER: Final = ResourceType(
                 ),
             ),
         ),
-        Update(
-            properties=("configurationInfo",),
-            calls=(
-                _NOW,
-                Call(
-                    operation="update_cluster_configuration",
-                    parameters={**_VERSION, "ConfigurationInfo": _CONFIGURATION},
-                ),
-            ),
+        _changes(
+            ("configurationInfo",),
+            "update_cluster_configuration",
+            ConfigurationInfo=_CONFIGURATION,
         ),
-        Update(
-            properties=("kafkaVersion",),
-            calls=(
-                _NOW,
-                Call(
-                    operation="update_cluster_kafka_version",
-                    parameters={**_VERSION, "TargetKafkaVersion": "$kafkaVersion"},
-                ),
-            ),
+        _changes(
+            ("kafkaVersion",), "update_cluster_kafka_version", TargetKafkaVersion="$kafkaVersion"
         ),
-        Update(
-            properties=("enhancedMonitoring", "loggingInfo"),
-            calls=(
-                _NOW,
-                Call(
-                    operation="update_monitoring",
-                    parameters={
-                        **_VERSION,
-                        "EnhancedMonitoring": "$enhancedMonitoring",
-                        "LoggingInfo": _LOGGING,
-                    },
-                ),
-            ),
+        _changes(
+            ("enhancedMonitoring", "loggingInfo"),
+            "update_monitoring",
+            EnhancedMonitoring="$enhancedMonitoring",
+            LoggingInfo=_LOGGING,
         ),
-        Update(
-            properties=("clientAuthentication",),
-            calls=(
-                _NOW,
-                Call(
-                    operation="update_security",
-                    parameters={
-                        **_VERSION,
-                        "ClientAuthentication": {
-                            "Sasl": {"Iam": {"Enabled": "$clientAuthentication.sasl.iam"}}
-                        },
-                    },
-                ),
-            ),
+        _changes(
+            ("clientAuthentication",),
+            "update_security",
+            ClientAuthentication={"Sasl": {"Iam": {"Enabled": "$clientAuthentication.sasl.iam"}}},
         ),
         _TAGGED,
     ),
     read=(_READ, _BROKERS),
-    outputs={
-        "arn": "$read.ClusterInfo.ClusterArn",
-        "clusterName": "$read.ClusterInfo.ClusterName",
-        "bootstrapBrokersSaslIam": "$brokers.BootstrapBrokerStringSaslIam",
-    },
-    delete=(Call(operation="delete_cluster", parameters={"ClusterArn": "$id"}),),
+    outputs=_OUTPUTS,
+    delete=deletes("delete_cluster", ClusterArn="$id"),
     gone=_GONE,
 )
 
@@ -220,12 +199,8 @@ SERVERLESS_CLUSTER: Final = ResourceType(
         Call(operation="describe_cluster_v2", parameters={"ClusterArn": "$id"}, into="read"),
         _BROKERS,
     ),
-    outputs={
-        "arn": "$read.ClusterInfo.ClusterArn",
-        "clusterName": "$read.ClusterInfo.ClusterName",
-        "bootstrapBrokersSaslIam": "$brokers.BootstrapBrokerStringSaslIam",
-    },
-    delete=(Call(operation="delete_cluster", parameters={"ClusterArn": "$id"}),),
+    outputs=_OUTPUTS,
+    delete=deletes("delete_cluster", ClusterArn="$id"),
     gone=_GONE,
 )
 
@@ -257,20 +232,12 @@ TOPIC: Final = ResourceType(
                 ),
             ),
         ),
-        Update(
-            properties=("configs",),
-            calls=(
-                Call(
-                    operation="update_topic",
-                    parameters={**_TOPIC, "Configs": Encoded(of="$configs")},
-                ),
-            ),
-        ),
+        changes(("configs",), "update_topic", **_TOPIC, Configs=Encoded(of="$configs")),
     ),
-    read=(Call(operation="describe_topic", parameters=_TOPIC, into="read"),),
+    read=reads("describe_topic", **_TOPIC),
     outputs={"arn": "$read.TopicArn", "name": "$name"},
     told={"partitionCount": "$read.PartitionCount"},
-    delete=(Call(operation="delete_topic", parameters=_TOPIC),),
+    delete=deletes("delete_topic", **_TOPIC),
     exists=("ConflictException",),
     gone=_GONE,
 )

@@ -1,7 +1,7 @@
 """What a resource type is made of: the calls that create, read, update and delete it, as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infra.local.provider.template import Keys, Pairs, Scope, Template
@@ -90,6 +90,26 @@ class Invoke:
     call: Call | None
     outputs: Mapping[str, Template]
     arguments: tuple[str, ...] = ()
+
+
+def reads(operation: str, /, **parameters: Template) -> tuple[Call, ...]:
+    """Return the one call by which a resource is read, into `$read`."""
+    return (Call(operation=operation, parameters=parameters, into="read"),)
+
+
+def deletes(operation: str, /, **parameters: Template) -> tuple[Call, ...]:
+    """Return the one call by which a resource is deleted."""
+    return (Call(operation=operation, parameters=parameters),)
+
+
+def changes(properties: tuple[str, ...], operation: str, /, **parameters: Template) -> Update:
+    """Return the one call by which a change of any of these properties is made."""
+    return Update(properties=properties, calls=(Call(operation=operation, parameters=parameters),))
+
+
+def sets(properties: tuple[str, ...], operation: str, /, **parameters: Template) -> Update:
+    """Return the one call that sets these properties: after the creation, and on a change."""
+    return replace(changes(properties, operation, **parameters), on_create=True)
 
 
 def tag_updates(

@@ -2,7 +2,14 @@
 
 from typing import Any, Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    deletes,
+    reads,
+    sets,
+)
 from infra.local.provider.template import Content, Each, First, Joined, Pairs, Scope
 
 _GONE: Final = ("NoSuchBucket", "NoSuchKey", "404")
@@ -39,21 +46,17 @@ BUCKET: Final = ResourceType(
     # It is read when the bucket is deleted, and nothing is called when it changes.
     ignored=("forceDestroy",),
     updates=(
-        Update(
-            properties=("tags",),
-            calls=(
-                Call(
-                    operation="put_bucket_tagging",
-                    parameters={"Bucket": "$bucket", "Tagging": {"TagSet": Pairs(of="$tags")}},
-                ),
-            ),
-            on_create=True,
+        sets(
+            ("tags",),
+            "put_bucket_tagging",
+            Bucket="$bucket",
+            Tagging={"TagSet": Pairs(of="$tags")},
         ),
     ),
-    read=(Call(operation="head_bucket", parameters={"Bucket": "$bucket"}, into="read"),),
+    read=reads("head_bucket", Bucket="$bucket"),
     outputs={"bucket": "$bucket", "arn": _BUCKET_ARN},
     prepare_delete=_empty,
-    delete=(Call(operation="delete_bucket", parameters={"Bucket": "$bucket"}),),
+    delete=deletes("delete_bucket", Bucket="$bucket"),
     exists=("BucketAlreadyOwnedByYou",),
     gone=_GONE,
 )
@@ -226,7 +229,7 @@ OBJECT: Final = ResourceType(
         Update(properties=("source", "content", "sourceHash", "contentType"), calls=(_PUT_OBJECT,)),
     ),
     outputs={"bucket": "$bucket", "key": "$key"},
-    delete=(Call(operation="delete_object", parameters={"Bucket": "$bucket", "Key": "$key"}),),
+    delete=deletes("delete_object", Bucket="$bucket", Key="$key"),
     gone=_GONE,
 )
 

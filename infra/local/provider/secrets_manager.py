@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    changes,
+    reads,
+    tag_updates,
+)
 from infra.local.provider.template import Pairs
 
 RECOVERY_DAYS: Final = 30
@@ -24,24 +30,18 @@ SECRET: Final = ResourceType(
     id="$create.ARN",
     identity=("name",),
     updates=(
-        Update(
-            properties=("description", "kmsKeyId"),
-            calls=(
-                Call(
-                    operation="update_secret",
-                    parameters={
-                        "SecretId": "$id",
-                        "Description": "$description",
-                        "KmsKeyId": "$kmsKeyId",
-                    },
-                ),
-            ),
+        changes(
+            ("description", "kmsKeyId"),
+            "update_secret",
+            SecretId="$id",
+            Description="$description",
+            KmsKeyId="$kmsKeyId",
         ),
         tag_updates({"SecretId": "$id"}),
     ),
     # Said when it is deleted, and at no other time.
     ignored=("recoveryWindowInDays",),
-    read=(Call(operation="describe_secret", parameters={"SecretId": "$id"}, into="read"),),
+    read=reads("describe_secret", SecretId="$id"),
     outputs={"arn": "$read.ARN", "name": "$read.Name"},
     delete=(
         Call(

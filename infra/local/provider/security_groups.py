@@ -4,7 +4,12 @@ from dataclasses import replace
 from typing import Final
 
 from infra.local.provider.ec2 import TAGS, found_by_name, owned_arn, tag_specification
-from infra.local.provider.resource_type import Call, ResourceType
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    deletes,
+    reads,
+)
 from infra.local.provider.template import Given
 
 _GROUP: Final = "$group.SecurityGroups.0"
@@ -41,7 +46,7 @@ SECURITY_GROUP: Final = ResourceType(
         "arn": owned_arn("security-group", f"{_GROUP}.OwnerId"),
         "name": f"{_GROUP}.GroupName",
     },
-    delete=(Call(operation="delete_security_group", parameters={"GroupId": "$id"}),),
+    delete=deletes("delete_security_group", GroupId="$id"),
     gone=("InvalidGroup.NotFound",),
     **found_by_name("describe_security_groups", "SecurityGroups"),
 )
@@ -112,22 +117,15 @@ def _rule(direction: str) -> ResourceType:
             *("referencedSecurityGroupId", "prefixListId", "cidrIpv4"),
         ),
         updates=(TAGS,),
-        read=(
-            Call(
-                operation="describe_security_group_rules",
-                parameters={"SecurityGroupRuleIds": ["$id"]},
-                into="read",
-            ),
-        ),
+        read=reads("describe_security_group_rules", SecurityGroupRuleIds=["$id"]),
         outputs={
             "arn": owned_arn("security-group-rule", "$read.SecurityGroupRules.0.GroupOwnerId"),
             "securityGroupRuleId": "$read.SecurityGroupRules.0.SecurityGroupRuleId",
         },
-        delete=(
-            Call(
-                operation=f"revoke_security_group_{direction.lower()}",
-                parameters={"GroupId": "$securityGroupId", "SecurityGroupRuleIds": ["$id"]},
-            ),
+        delete=deletes(
+            f"revoke_security_group_{direction.lower()}",
+            GroupId="$securityGroupId",
+            SecurityGroupRuleIds=["$id"],
         ),
         gone=(
             *("InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"),

@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from infra.local.provider.resource_type import Call, ResourceType, Update, tag_updates
+from infra.local.provider.resource_type import (
+    Call,
+    ResourceType,
+    Update,
+    deletes,
+    tag_updates,
+)
 from infra.local.provider.template import Pairs
 
 
@@ -32,7 +38,7 @@ TOPIC: Final = ResourceType(
         tag_updates({"ResourceArn": "$id"}),
     ),
     outputs={"arn": "$id", "name": "$name"},
-    delete=(Call(operation="delete_topic", parameters={"TopicArn": "$id"}),),
+    delete=deletes("delete_topic", TopicArn="$id"),
     gone=("NotFound",),
 )
 
@@ -68,7 +74,7 @@ SUBSCRIPTION: Final = ResourceType(
     id="$create.SubscriptionArn",
     replaces=("topic", "protocol", "endpoint"),
     outputs={"arn": "$id"},
-    delete=(Call(operation="unsubscribe", parameters={"SubscriptionArn": "$id"}),),
+    delete=deletes("unsubscribe", SubscriptionArn="$id"),
     gone=("NotFound",),
 )
 

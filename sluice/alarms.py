@@ -36,12 +36,10 @@ def read(stack: Stack, ids: Sequence[str] = ()) -> list[Alarm]:
 
     Raises UserError for an unknown id, OperatingError.
     """
-    names = [str(name) for name in stack.outputs.get("alarms", ())]
+    names = [str(name) for name in stack.outputs["alarms"]]
     by_id = {_id_of(stack, name): name for name in names}
     if unknown := [each for each in ids if each not in by_id]:
         raise UserError(f"there is no alarm {', '.join(unknown)}; there are {', '.join(by_id)}")
-    if not names:
-        return []
     client = functions.client(stack, "cloudwatch")
     with functions.told("read the alarms"):
         pages = list(

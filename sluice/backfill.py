@@ -1,6 +1,5 @@
 """Read a span of the stream again and send what neither the lake nor quarantine has of it."""
 
-import secrets
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pipeline.core.payload import compress
 from pipeline.core.records import Record, ShardId
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, Refused, UserError
-from pipeline.ledger.claims import Claim, Claims, ClaimState
+from pipeline.ledger.claims import Claim, Claims
 from pipeline.replay import Quarantined, ids_of, read_quarantine, send_again
 from pipeline.sinks.lake_reader import copy_lake
 from pipeline.sources.time_range import read_between, read_on
@@ -26,7 +25,7 @@ from sluice.console import result, say
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
 from sluice.options import ago_ms, stack_option
 from sluice.query import ask
-from sluice.replay import CLAIM_MS, ID_FIELDS
+from sluice.replay import ID_FIELDS, take_claim
 from sluice.stack import Stack
 from sluice.streams import stack_transport, worker_of
 
@@ -82,15 +81,8 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
         )
     drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
     claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
-    claim = Claim(
-        file=CLAIMED,
-        reason=REASON,
-        state=ClaimState.CLAIMED,
-        token=secrets.token_hex(16),
-        deadline_ms=wall_clock_ms() + CLAIM_MS,
-    )
     try:
-        claims.take(claim, now_ms=wall_clock_ms())
+        claim = take_claim(claims, file=CLAIMED, reason=REASON)
     except Refused:
         raise OperatingError("somebody else backfills now; wait until that one is over") from None
     try:

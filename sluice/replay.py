@@ -85,15 +85,8 @@ def replay_stack(
     with stack_transport(stack) as transport:
         for (file, reason), group in groupby(ordered, key=lambda row: (row.file, row.reason)):
             chosen = list(group)
-            claim = Claim(
-                file=file,
-                reason=reason,
-                state=ClaimState.CLAIMED,
-                token=secrets.token_hex(16),
-                deadline_ms=wall_clock_ms() + CLAIM_MS,
-            )
             try:
-                claims.take(claim, now_ms=wall_clock_ms())
+                claim = take_claim(claims, file=file, reason=reason)
             except Refused:
                 fates["replayed before"] += len(chosen)
                 continue
@@ -107,6 +100,20 @@ def replay_stack(
         claims.advance(replace(claim, state=ClaimState.DONE))
     bars.update(task, total=len(wanted), completed=len(wanted), note="done")
     return fates
+
+
+def take_claim(claims: Claims, *, file: str, reason: str) -> Claim:
+    """Claim rows for CLAIM_MS from now. Raises Refused and OutcomeUnknown, as `Claims.take`."""
+    now_ms = wall_clock_ms()
+    claim = Claim(
+        file=file,
+        reason=reason,
+        state=ClaimState.CLAIMED,
+        token=secrets.token_hex(16),
+        deadline_ms=now_ms + CLAIM_MS,
+    )
+    claims.take(claim, now_ms=now_ms)
+    return claim
 
 
 def _send(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipeline import metrics
 from pipeline.auditing import audit
-from pipeline.canary import with_canaries
+from pipeline.canary import send_canary, with_canaries
 from pipeline.core.batch import Batch, Limits, LostRange
 from pipeline.core.catalog import Catalog
 from pipeline.core.dedupe import SeenIds
@@ -35,7 +35,7 @@ from pipeline.ledger.state import TakeOutcome
 from pipeline.meter import Meter
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import Metric, Value
-from pipeline.probe import probe
+from pipeline.probe import Canaries, probe
 from pipeline.shard_scaler import Scaler
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
@@ -135,7 +135,15 @@ def probe_freshness(_remaining_ms: RemainingMs) -> dict[str, Any]:
     Raises the first trouble, once all that could be measured is on the log.
     """
     process = _process()
-    return probe(process.worker, process.environment, metric_log(process.environment))
+    environment, settings = process.environment, process.environment.settings
+    canaries = Canaries(
+        send=lambda now_ms: send_canary(environment.kinesis, settings.stream, now_ms=now_ms),
+        s3=environment.s3,
+        bucket=settings.lake_bucket,
+        seconds_max=settings.canary_seconds_max,
+        clock_ms=environment.clock_ms,
+    )
+    return probe(process.worker, canaries, metric_log(environment))
 
 
 def audit_lake(remaining_ms: RemainingMs) -> dict[str, Any]:

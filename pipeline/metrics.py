@@ -195,14 +195,13 @@ UNDER_REPLICATED: Final = Metric(
 DISK_PERCENT: Final = Metric(
     name="BookieDiskUsed",
     unit="Percent",
-    meaning="Of the fullest disk of a Pulsar's bookies.",
+    meaning="How full the fullest bookie's disks are, of a Pulsar.",
     origin="watcher",
 )
 BACKLOG_PERCENT: Final = Metric(
     name="BacklogOfQuota",
     unit="Percent",
-    meaning="Of its backlog quota, what the subscription has behind it on the fullest partition of "
-    "a Pulsar topic.",
+    meaning="Backlog of a Pulsar topic's fullest partition, of its quota.",
     origin="watcher",
 )
 

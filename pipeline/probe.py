@@ -1,21 +1,90 @@
 """The probe: how late the lake is, seen from outside, so that it also speaks when nothing works."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import metrics
-from pipeline.canary import newest_canary_ms, send_canary
-from pipeline.environment import Environment
+from pipeline.canary import newest_canary_ms
 from pipeline.errors import OperatingError
 from pipeline.ledger.state import ShardStatus
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import Metric, Value
 from pipeline.worker import Worker
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 SECOND_MS: Final = 1_000
 
 
-def probe(worker: Worker, environment: Environment, log: MetricLog) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one part of a look measured, what rides along, and what it could not find out."""
+
+    values: Mapping[Metric, Value] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    trouble: OperatingError | None = None
+
+    def write(self, log: MetricLog) -> None:
+        """Write what was measured, if anything was."""
+        if self.values:
+            log.write(self.values, properties=self.properties)
+
+
+Part = Callable[[], Found]
+"""Measures one thing, whatever becomes of the others; may raise OperatingError."""
+
+
+def tried(part: Part) -> Found:
+    """Return what a part found, its trouble for an answer."""
+    try:
+        return part()
+    except OperatingError as trouble:
+        return Found(trouble=trouble)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canaries:
+    """Canaries: sent by `send` at a time in ms, and looked for in the lake.
+
+    `send` returns the canary's id, or raises OperatingError. A canary of `seconds_max` is young
+    enough to be in time.
+    """
+
+    send: Callable[[int], str]
+    s3: "S3Client"
+    bucket: str
+    seconds_max: int
+    clock_ms: Callable[[], int]
+
+    def sent(self) -> Found:
+        """Send the next canary."""
+        return Found(properties={"canary": self.send(self.clock_ms())})
+
+    def seen(self) -> Found:
+        """Find how old the newest canary in the lake is, and 1 if it is in time."""
+        now_ms = self.clock_ms()
+        sent_ms = newest_canary_ms(self.s3, self.bucket, now_ms=now_ms)
+        if sent_ms is None:
+            return Found()
+        age_ms = max(0, now_ms - sent_ms)
+        in_time = age_ms <= self.seconds_max * SECOND_MS
+        return Found(
+            values={metrics.CANARY_MS: age_ms, **({metrics.CANARY_FOUND: 1} if in_time else {})}
+        )
+
+
+def oldest(worker: Worker) -> Found:
+    """Find which shards wait, and how old the oldest event is that is not in the lake."""
+    statuses = worker.pending()
+    return Found(
+        values={metrics.OLDEST_MS: oldest_ms(worker, statuses)},
+        properties={"waiting": [status.shard for status in statuses if not status.drained]},
+    )
+
+
+def probe(worker: Worker, canaries: Canaries, log: MetricLog) -> dict[str, Any]:
     """Measure what waits, send the next canary and look for the last ones; answer what was found.
 
     Each part is tried and written whatever becomes of the others: when the lake is away, the age of
@@ -24,30 +93,13 @@ def probe(worker: Worker, environment: Environment, log: MetricLog) -> dict[str,
     """
     answer: dict[str, Any] = {}
     troubles: list[OperatingError] = []
-
-    def oldest() -> None:
-        statuses = worker.pending()
-        answer["waiting"] = [status.shard for status in statuses if not status.drained]
-        age_ms = oldest_ms(worker, statuses)
-        log.write({metrics.OLDEST_MS: age_ms}, properties=answer)
-        answer[metrics.OLDEST_MS.name] = age_ms
-
-    def send() -> None:
-        stream, now_ms = environment.settings.stream, environment.clock_ms()
-        answer["canary"] = send_canary(environment.kinesis, stream, now_ms=now_ms)
-
-    def look() -> None:
-        values = canary_values(environment)
-        if values:
-            log.write(values, properties={"sent": answer.get("canary")})
-        answer.update({metric.name: value for metric, value in values.items()})
-
-    parts: tuple[Callable[[], None], ...] = (oldest, send, look)
+    parts: tuple[Part, ...] = (lambda: oldest(worker), canaries.sent, canaries.seen)
     for part in parts:
-        try:
-            part()
-        except OperatingError as trouble:
-            troubles.append(trouble)
+        found = tried(part)
+        found.write(log)
+        answer |= {**found.properties, **{metric.name: v for metric, v in found.values.items()}}
+        if found.trouble is not None:
+            troubles.append(found.trouble)
     if troubles:
         raise troubles[0]
     return answer
@@ -69,18 +121,3 @@ def _status_ms(worker: Worker, status: ShardStatus) -> int:
     commit = worker.ledger.read_commit(status.shard, head.unpublished.first)
     hidden_ms = worker.now_ms() - commit.arrival_ms_max if commit is not None else 0
     return max(status.lag_ms, hidden_ms)
-
-
-def canary_values(environment: Environment) -> dict[Metric, Value]:
-    """Return how old the newest canary in the lake is, and 1 if it is young enough to be in time.
-
-    Raises OperatingError.
-    """
-    now_ms = environment.clock_ms()
-    bucket = environment.settings.lake_bucket
-    sent_ms = newest_canary_ms(environment.s3, bucket, now_ms=now_ms)
-    if sent_ms is None:
-        return {}
-    age_ms = max(0, now_ms - sent_ms)
-    in_time = age_ms <= environment.settings.canary_seconds_max * SECOND_MS
-    return {metrics.CANARY_MS: age_ms, **({metrics.CANARY_FOUND: 1} if in_time else {})}

@@ -1,6 +1,10 @@
 """What a watcher looks for besides the data: which brokers there should be; pure."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
+
+URL: Final = r"^https?://[^\s/]+$"
 
 
 class Watched(BaseModel):
@@ -14,8 +18,11 @@ class Watched(BaseModel):
     """How many bookies a Pulsar should have."""
     backlog_bytes_max: int | None = Field(default=None, ge=1)
     """Backlog quota of one partition, in bytes."""
-    admin_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+$")
-    """Where a Pulsar's admin API answers, without a path; None: only the data is watched."""
+    admin_url: str | None = Field(default=None, pattern=URL)
+    """Where a Pulsar's admin API answers, without a path."""
+    bookie_url: str | None = Field(default=None, pattern=URL)
+    """Where the HTTP API of a bookie answers, without a path: any of them tells of all. Only they
+    know which bookies live, which ledgers lack copies, and how full the disks are."""
 
     @classmethod
     def from_json(cls, text: str) -> "Watched":

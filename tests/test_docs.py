@@ -58,8 +58,11 @@ def named_paths(text: str) -> Iterator[tuple[int, str]]:
 
 
 def exists(word: str) -> bool:
-    """Return whether a path is there, from the root; `Pulumi.dev.yaml` and the like stand there."""
-    return (ROOT / word).exists()
+    """Return whether a path is there, from the root; `Pulumi.dev.yaml` and the like stand there.
+
+    What stands under `.tools/` is fetched when it is first needed.
+    """
+    return word.startswith(".tools/") or (ROOT / word).exists()
 
 
 @by_name

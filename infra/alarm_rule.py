@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline import metrics
+from pipeline.names import METRICS_NAMESPACE
 
 Statistic = Literal["Sum", "Maximum", "p50", "p99"]
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"]
@@ -65,12 +66,15 @@ class Series:
     metric: str
     source: Source
     statistic: Statistic
+    beside: tuple[tuple[str, str], ...] = ()
+    """Further dimensions beside the source's own, each with its value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One alarm. `id` is its name, its runbook's file and title, and its drill.
 
+    Where one alarm could not hold all series, each further one is another `part` under the same id.
     The one series, or `expression` (CloudWatch's metric math) over the series by their names, is
     compared with `threshold` in `unit` (for a Sum: so many a period, never a second). It alarms on
     `periods_to_alarm` breaching ones of the last `periods`, a period being `period_seconds` long.
@@ -78,6 +82,7 @@ class Rule:
     """
 
     id: str
+    part: int = 1
     summary: str
     series: Mapping[str, Series]
     expression: str = ""
@@ -91,6 +96,11 @@ class Rule:
     periods: int = 3
     periods_to_alarm: int = 3
     page: Page | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other alarm of the stack."""
+        return self.id if self.part == 1 else f"{self.id}-{self.part}"
 
     @property
     def severity(self) -> Literal["page", "notice"]:
@@ -131,6 +141,13 @@ class Objectives:
     scales_shards: bool
     """Whether there is a scaler to watch."""
     quiet_minutes: int | None
+
+
+def own(statistic: Statistic, metric: metrics.Metric) -> Series:
+    """Return a metric of ours, of the whole stream."""
+    return Series(
+        namespace=METRICS_NAMESPACE, metric=metric.name, source="pipeline", statistic=statistic
+    )
 
 
 def runbook(base: str, identifier: str) -> str:

@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from infra.alarm_rule import Objectives, Rule, Series
+from infra.alarm_rule import Objectives, Rule, Series, own
 from pipeline import metrics
-from pipeline.names import METRICS_NAMESPACE
 
 SMALL_FILES_SECONDS: Final = 3_600
 AUDITS: Final = 2
@@ -20,12 +19,6 @@ def data_rules(objectives: Objectives) -> tuple[Rule, ...]:
         *(audited if objectives.audit_minutes else ()),
         _quarantine_rate(objectives),
         _small_files(objectives),
-    )
-
-
-def _ours(metric: metrics.Metric) -> Series:
-    return Series(
-        namespace=METRICS_NAMESPACE, metric=metric.name, source="pipeline", statistic="Sum"
     )
 
 
@@ -53,7 +46,7 @@ _ON_FAILURE_OBJECTS: Final = Rule(
 _RECORDS_LOST: Final = Rule(
     id="records-lost",
     summary="A gap of the stream could not be filled: its records are gone.",
-    series={"lost": _ours(metrics.LOST)},
+    series={"lost": own("Sum", metrics.LOST)},
     threshold=0,
     unit="ranges a period",
     threshold_reason="each range is events that the lake will never have.",
@@ -69,7 +62,10 @@ def _conservation_broken(objectives: Objectives) -> Rule:
     return Rule(
         id="conservation-broken",
         summary="What the stream accepted is not what lake, quarantine and flight hold.",
-        series={"gap": _ours(metrics.CONSERVATION_GAP), "lost": _ours(metrics.AUDIT_LOST)},
+        series={
+            "gap": own("Sum", metrics.CONSERVATION_GAP),
+            "lost": own("Sum", metrics.AUDIT_LOST),
+        },
         expression="IF(gap < 0, 0 - gap, gap) + lost",
         threshold=0,
         unit="events a period",
@@ -93,8 +89,8 @@ def _duplicates_found(objectives: Objectives) -> Rule:
         id="duplicates-found",
         summary="The auditor found events twice in the lake, or otherwise than they were sent.",
         series={
-            "duplicated": _ours(metrics.AUDIT_DUPLICATED),
-            "altered": _ours(metrics.AUDIT_ALTERED),
+            "duplicated": own("Sum", metrics.AUDIT_DUPLICATED),
+            "altered": own("Sum", metrics.AUDIT_ALTERED),
         },
         expression="duplicated + altered",
         threshold=0,
@@ -113,7 +109,7 @@ def _quarantine_rate(objectives: Objectives) -> Rule:
     return Rule(
         id="quarantine-rate",
         summary="Too many events break their contract.",
-        series={"part": _ours(metrics.QUARANTINED), "whole": _ours(metrics.RECEIVED)},
+        series={"part": own("Sum", metrics.QUARANTINED), "whole": own("Sum", metrics.RECEIVED)},
         expression="100 * part / whole",
         threshold=percent,
         unit="percent of events",
@@ -128,7 +124,7 @@ def _small_files(objectives: Objectives) -> Rule:
     return Rule(
         id="small-files",
         summary="The lake fills with files so small that reading it gets slow and dear.",
-        series={"bytes": _ours(metrics.BYTES), "files": _ours(metrics.FILES)},
+        series={"bytes": own("Sum", metrics.BYTES), "files": own("Sum", metrics.FILES)},
         expression=f"IF(files > {files}, bytes / files, {least})",
         comparison="LessThanThreshold",
         threshold=least,

@@ -29,7 +29,7 @@ class AlarmsArgs:
     rules: Sequence[Rule]
     composites: Sequence[Composite]
     names: Mapping[str, str]
-    """Physical names by the ids of rules and composites."""
+    """Physical names by the names of rules and ids of composites."""
     alarms: TopicArgs
     """Where single alarms are told."""
     pages: TopicArgs
@@ -58,7 +58,7 @@ class Alarms(pulumi.ComponentResource):
         super().__init__("sluice:alarms:Alarms", name, None, opts)
         topic = self._topic(name, args.alarms, args)
         pages = self._topic(f"{name}-pages", args.pages, args)
-        single = {rule.id: self._alarm(name, rule, topic.arn, args) for rule in args.rules}
+        single = {rule.name: self._alarm(name, rule, topic.arn, args) for rule in args.rules}
         composite = [
             self._composite(name, made, single, pages.arn, args) for made in args.composites
         ]
@@ -112,8 +112,8 @@ class Alarms(pulumi.ComponentResource):
         self, name: str, rule: Rule, topic_arn: pulumi.Output[str], args: AlarmsArgs
     ) -> aws.cloudwatch.MetricAlarm:
         return aws.cloudwatch.MetricAlarm(
-            f"{name}-{rule.id}",
-            name=args.names[rule.id],
+            f"{name}-{rule.name}",
+            name=args.names[rule.name],
             alarm_description=rule.description(args.runbooks_url),
             comparison_operator=rule.comparison,
             threshold=rule.threshold,
@@ -184,4 +184,4 @@ def _measured(rule: Rule, sources: Mapping[Source, pulumi.Input[str]]) -> dict[s
 def _dimensions(
     series: Series, sources: Mapping[Source, pulumi.Input[str]]
 ) -> dict[str, pulumi.Input[str]]:
-    return {DIMENSIONS[series.source]: sources[series.source]}
+    return {DIMENSIONS[series.source]: sources[series.source], **dict(series.beside)}

@@ -41,7 +41,7 @@ def composites(rules: Sequence[Rule]) -> tuple[Composite, ...]:
         Composite(
             id=page,
             summary=summary,
-            members=tuple(rule.id for rule in rules if rule.page == page),
+            members=tuple(rule.name for rule in rules if rule.page == page),
         )
         for page, summary in SUMMARIES.items()
     )

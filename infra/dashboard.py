@@ -128,14 +128,15 @@ def _graph(widget: Widget, *, region: str, sources: Mapping[str, str]) -> dict[s
 
 
 def _line(series: Series, sources: Mapping[str, str]) -> list[Any]:
-    """Return one line as the structure has it: namespace, name, dimension, its value, rendering."""
-    label = f"{series.metric} {series.statistic}"
-    if series.source in ("sweeper", "probe", "auditor"):
-        label = f"{series.source}: {label}"
+    """Return one line as the structure has it: namespace, name, dimensions, rendering."""
+    watcher = (series.source,) if series.source in ("sweeper", "probe", "auditor") else ()
+    apart = (*watcher, *(" ".join(pair) for pair in series.beside))
+    label = ": ".join((*apart, f"{series.metric} {series.statistic}"))
     return [
         series.namespace,
         series.metric,
         DIMENSIONS[series.source],
         sources[series.source],
+        *(each for pair in series.beside for each in pair),
         {"stat": series.statistic, "label": label},
     ]

@@ -11,9 +11,7 @@ import annotated_types as at
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from infra.alarm_rule import DIMENSIONS, SAID, Rule, Series
-from infra.alarm_rules import rules
-from infra.composites import Composite, composites
+from infra.alarms_page import alarms_page, documented_rules
 from infra.costs.page import cost_page
 from infra.metrics_page import metrics_page
 from infra.settings import Settings
@@ -31,27 +29,6 @@ contradict one another are refused before anything is made, with a sentence that
 change. Defaults and limits live in `infra/settings_*.py` alone; limits without a source are AWS's.
 """
 
-DOCUMENTED: Final = Settings(quiet_minutes=30)
-"""Default settings, and the one alarm switched on that a stack has only if it asks for it."""
-
-ALARMS_INTRO: Final = """# Alarms
-
-Every alarm of a stack at its default settings, in the order in which one wants to hear of them.
-Each tells when trouble comes and when it goes, and its description links its runbook. The rules are
-data (`infra/alarm_rules.py`, `infra/composites.py`); `infra/alarms.py` makes resources of them.
-
-## Who hears what
-
-- `<project>-<stack>-pages` gets the composites below: one message an incident, however many alarms
-  it trips. For whoever is on call: `page_email`, or a pager's subscription.
-- `<project>-<stack>-alarms` gets every single alarm, and silence where silence is trouble. For the
-  team in working hours: `alarm_email`, or a chat room's subscription.
-
-An alarm that belongs to a composite is that page's cause: who was paged reads it on the dashboard
-or in the other topic. One that belongs to none can wait for the morning. A first deploy tells
-nobody: a new alarm has no data, and none is built so that missing data alone breach it.
-"""
-
 
 def settings_page() -> str:
     """Return docs/settings.md: every setting with default, limits and meaning."""
@@ -63,35 +40,20 @@ def settings_page() -> str:
     return "\n".join([GENERATED, "", SETTINGS_INTRO, *head, *rows, ""])
 
 
-def alarms_page() -> str:
+def generated_alarms_page() -> str:
     """Return docs/alarms.md: every alarm, when it fires, and why there."""
-    chosen = rules(DOCUMENTED.objectives)
-    pages = composites(chosen)
-    return "\n".join(
-        [
-            GENERATED,
-            "",
-            ALARMS_INTRO,
-            *(_page(composite) for composite in pages),
-            *(_alarm(rule) for rule in chosen),
-        ]
-    )
+    return f"{GENERATED}\n\n{alarms_page()}"
 
 
 def catalogue_page() -> str:
     """Return docs/metrics.md: every metric of ours, what it says, and the alarms that watch it."""
-    return f"{GENERATED}\n\n{metrics_page(rules(DOCUMENTED.objectives))}"
+    made = [rule for chosen in documented_rules().values() for rule in chosen]
+    return f"{GENERATED}\n\n{metrics_page(made)}"
 
 
 def generated_cost_page() -> str:
     """Return docs/cost.md: what a stack costs, by which formulas, figures and prices."""
     return f"{GENERATED}\n\n{cost_page()}"
-
-
-def alarm_ids() -> frozenset[str]:
-    """Return the id of every alarm that a stack may have, composites too: each has a runbook."""
-    chosen = rules(DOCUMENTED.objectives)
-    return frozenset({rule.id for rule in chosen} | {page.id for page in composites(chosen)})
 
 
 def _default(field: FieldInfo) -> str:
@@ -131,52 +93,9 @@ def _limit(rule: object) -> str:
             return f"`{pattern}`" if pattern else ""
 
 
-def _page(composite: Composite) -> str:
-    """Return one composite's section."""
-    members = ", ".join(f"[{member}](#{member})" for member in composite.members)
-    return f"""## {composite.id}
-
-{composite.summary} Runbook: [{composite.id}](../runbooks/{composite.id}.md).
-
-- **Pages** while any of these is in ALARM: {members}
-"""
-
-
-def _alarm(rule: Rule) -> str:
-    """Return one alarm's section; its heading is its id, as its runbook's is."""
-    every = f"{rule.periods_to_alarm} of {rule.periods} periods of {rule.period_seconds} s"
-    heard = f"pages as [{rule.page}](#{rule.page})" if rule.page else "notice"
-    return f"""## {rule.id}
-
-{rule.summary} Runbook: [{rule.id}](../runbooks/{rule.id}.md).
-
-- **Severity** {heard}
-- **Measures** {_measured(rule)}
-- **Fires** {SAID[rule.comparison]} {rule.threshold:,.12g} {rule.unit}, in {every}
-- **Because** {rule.threshold_reason}
-- **Silence** is `{rule.missing}`: {rule.missing_reason}
-"""
-
-
-def _measured(rule: Rule) -> str:
-    """Return what a rule measures, in words: one series, or an expression and its series."""
-    if not rule.expression:
-        (series,) = rule.series.values()
-        return _series(series)
-    named = "; ".join(f"`{name}` is {_series(series)}" for name, series in rule.series.items())
-    return f"`{rule.expression}`, where {named}"
-
-
-def _series(series: Series) -> str:
-    whose = f"`{DIMENSIONS[series.source]}`"
-    if series.source in ("sweeper", "probe", "auditor"):
-        whose += f" of the {series.source}"
-    return f"{series.statistic} of `{series.metric}` in `{series.namespace}`, by {whose}"
-
-
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "settings.md": settings_page,
-    "alarms.md": alarms_page,
+    "alarms.md": generated_alarms_page,
     "metrics.md": catalogue_page,
     "cost.md": generated_cost_page,
 }

@@ -51,7 +51,7 @@ def metrics_page(rules: Sequence[Rule]) -> str:
 
 def alarms_of(metric: Metric, rules: Sequence[Rule]) -> tuple[str, ...]:
     """Return the ids of the alarms that watch a metric of ours."""
-    return tuple(
+    found = (
         rule.id
         for rule in rules
         if any(
@@ -59,6 +59,7 @@ def alarms_of(metric: Metric, rules: Sequence[Rule]) -> tuple[str, ...]:
             for series in rule.series.values()
         )
     )
+    return tuple(dict.fromkeys(found))
 
 
 def _row(metric: Metric, rules: Sequence[Rule]) -> str:

@@ -55,8 +55,13 @@ class Names:
         return f"{self.prefix}-worker"
 
     @property
+    def watcher(self) -> str:
+        """The service of what watches a topic."""
+        return f"{self.prefix}-watcher"
+
+    @property
     def worker_cluster(self) -> str:
-        """The ECS cluster that the workers are in."""
+        """The ECS cluster that workers and watcher are in."""
         return f"{self.prefix}-workers"
 
     @property

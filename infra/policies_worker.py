@@ -1,9 +1,20 @@
-"""IAM statements of the long-running worker: its task's, and those of ECS that starts it."""
+"""IAM statements of worker and watcher: their tasks', and those of ECS that starts them."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from infra.policies import Statement, allow, use_key, use_lake, use_ledger, write_logs
+from infra.policies import (
+    CANARIES_PREFIX,
+    Statement,
+    allow,
+    decrypt_with_key,
+    read_lake,
+    read_ledger,
+    use_key,
+    use_lake,
+    use_ledger,
+    write_logs,
+)
 
 PULLING: Final = (
     "ecr:BatchCheckLayerAvailability",
@@ -15,6 +26,15 @@ PULLING: Final = (
 def process_topic(*, ledger: str, lake: str, key: str) -> list[Statement]:
     """Return what a worker may do besides reading its topic: run the whole protocol."""
     return [*use_ledger(ledger), *use_lake(lake), *use_key(key)]
+
+
+def watch_topic(*, ledger: str, lake: str, key: str) -> list[Statement]:
+    """Return what the watcher may do besides asking its topic: look, and write nothing."""
+    return [
+        *read_ledger(ledger),
+        *read_lake(lake, (CANARIES_PREFIX,)),
+        *decrypt_with_key(key),
+    ]
 
 
 def pull_image(repository_arn: str) -> list[Statement]:

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from infra.pulsar.credentials import Tls, TokenKeys, make_tls, make_token_keys
 from infra.pulsar.programs import DISTRIBUTION, JAVA, OFFLOADERS
-from infra.pulsar.roles import ADMIN, BROKER, PRODUCER, WORKER
+from infra.pulsar.roles import ADMIN, BROKER, PRODUCER, WATCHER, WORKER
 from pipeline.errors import UserError
 
 Say = Callable[[str], object]
@@ -49,6 +49,7 @@ def values(tls: Tls, keys: TokenKeys) -> dict[str, dict[str, str]]:
             **keys.tokens((ADMIN, BROKER)),
         },
         "worker": {"ca": tls.ca, "token": keys.token(WORKER)},
+        "watcher": {"ca": tls.ca, "token": keys.token(WATCHER)},
         "producer": {"ca": tls.ca, "token": keys.token(PRODUCER)},
         "signing": {"private": keys.private_pem},
     }

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 KINDS: Final = {
     "brokers": "Certificate, key and tokens of the brokers",
     "worker": "Token of the workers, and whose certificates they trust",
+    "watcher": "Token of the workers' watcher, and whose certificates it trusts",
     "producer": "Token of producers, and whose certificates they trust",
     "signing": "What signs tokens: no machine and no task may read it",
 }

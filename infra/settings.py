@@ -113,6 +113,11 @@ class Settings(
                 "service_url: a given cluster is reached by it, and no other one; set it together "
                 f"with {self.stream}_cluster given"
             )
+        counted = ("broker_count", "pulsar_bookie_count", "pulsar_admin_url", "pulsar_bookie_url")
+        if not given and (told := [name for name in counted if getattr(self, name) is not None]):
+            raise ValueError(
+                f"{told[0]}: the stack knows it of its own cluster; set it for a given one alone"
+            )
         if cluster in ("provisioned", "own") and self.zones != BROKER_ZONES:
             raise ValueError(
                 f"zones: {self.zones} cannot hold the {BROKER_ZONES} copies of each record; set "

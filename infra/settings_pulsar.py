@@ -45,7 +45,22 @@ class PulsarSettings(BaseModel):
     pulsar_credentials_arn: str | None = Field(
         None,
         pattern=r"^arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+$",
-        description="Secret with token and ca by which workers come into a given cluster.",
+        description="Secret with token and ca by which workers and their watcher come into a "
+        "given cluster.",
+    )
+    pulsar_admin_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+$",
+        description="Admin API of a given cluster, by which its brokers are watched.",
+    )
+    pulsar_bookie_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+$",
+        description="HTTP API of a bookie of a given cluster, by which bookies are watched: any of "
+        "them tells of all.",
+    )
+    pulsar_bookie_count: int | None = Field(
+        None, ge=1, description="Bookies that a given cluster should have: fewer are told of."
     )
     pulsar_metadata_machine: Machine = Field(
         "m7g.medium", description="Machine of each of the three servers of the metadata store."
@@ -68,11 +83,11 @@ class PulsarSettings(BaseModel):
     pulsar_ledgers_gb: int = Field(
         100, ge=10, le=16_384, description="Volume of a bookie's messages; it can only grow."
     )
-    pulsar_backlog_gb_max: int | None = Field(
+    pulsar_backlog_gb_max: float | None = Field(
         None,
-        ge=1,
+        ge=0.001,
         description="Unread GB of a partition above which its producers are held; without it "
-        "nobody is.",
+        "nobody is. Of a given cluster it says what its quota is.",
     )
     pulsar_offload_gb: int | None = Field(
         None,

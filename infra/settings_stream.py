@@ -30,3 +30,6 @@ class StreamSettings(BaseModel):
         min_length=1,
         description="Where a given broker is: Kafka's bootstrap servers, or Pulsar's service URL.",
     )
+    broker_count: int | None = Field(
+        None, ge=1, description="Brokers that a given cluster should have: fewer are told of."
+    )

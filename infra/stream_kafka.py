@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import pulumi
 import pulumi_aws as aws
 
+from infra.alarm_rules_broker import msk_disk
 from infra.network import Network, Opening, allow
 from infra.widget import Panel, Widget, aws_series
 
@@ -21,20 +22,25 @@ MESSAGE_BYTES_MAX: Final = 1_048_588
 MONITORING: Final = "PER_TOPIC_PER_BROKER"
 MS_PER_HOUR: Final = 3_600_000
 
-PANEL: Final = Panel(
-    title="Brokers",
-    widgets=(
-        Widget(
-            title="Partitions without a leader",
-            lines=aws_series("AWS/Kafka", "brokers", "Maximum", "OfflinePartitionsCount"),
-        ),
-        Widget(
-            title="Controllers at work",
-            lines=aws_series("AWS/Kafka", "brokers", "Maximum", "ActiveControllerCount"),
-        ),
+_WIDGETS: Final = (
+    Widget(
+        title="Partitions without a leader",
+        lines=aws_series("AWS/Kafka", "brokers", "Maximum", "OfflinePartitionsCount"),
+    ),
+    Widget(
+        title="Controllers at work",
+        lines=aws_series("AWS/Kafka", "brokers", "Maximum", "ActiveControllerCount"),
     ),
 )
-"""What of the cluster as a whole its clients feel."""
+
+
+def panel(disks: int) -> Panel:
+    """Return what of the cluster its clients feel; `disks` is how many brokers have one."""
+    used = Widget(
+        title="Disk of a broker (percent)",
+        lines=tuple(msk_disk(number) for number in range(1, disks + 1)),
+    )
+    return Panel(title="Brokers", widgets=(*_WIDGETS, *((used,) if disks else ())))
 
 
 @dataclass(frozen=True, kw_only=True)

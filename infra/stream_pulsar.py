@@ -13,7 +13,7 @@ from infra.policies import Statement
 from infra.pulsar.broker import Keeping
 from infra.pulsar.programs import TOPICS_KEY
 from infra.pulsar.topics import Topics
-from infra.pulsar_access import CLIENT_PORT, PulsarAccess, PulsarAccessArgs
+from infra.pulsar_access import ADMIN_PORT, CLIENT_PORT, PulsarAccess, PulsarAccessArgs
 from infra.pulsar_bucket import PulsarBucket
 from infra.pulsar_machines import (
     MachineGroup,
@@ -67,6 +67,7 @@ class PulsarStream(pulumi.ComponentResource):
     """
 
     service_url: pulumi.Output[str]
+    admin_url: pulumi.Output[str]
 
     def __init__(
         self, name: str, args: PulsarStreamArgs, opts: pulumi.ResourceOptions | None = None
@@ -96,7 +97,8 @@ class PulsarStream(pulumi.ComponentResource):
         self.service_url = pulumi.Output.concat(
             "pulsar+ssl://", self._access.host, f":{CLIENT_PORT}"
         )
-        self.register_outputs({"service_url": self.service_url})
+        self.admin_url = pulumi.Output.concat("https://", self._access.host, f":{ADMIN_PORT}")
+        self.register_outputs({"service_url": self.service_url, "admin_url": self.admin_url})
 
     def _known_of(self, values: list[Any]) -> Known:
         hosts, bucket = values

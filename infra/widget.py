@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from infra.alarm_rule import PERIOD_SECONDS, Series, Source, Statistic
+from infra.alarm_rule import PERIOD_SECONDS, Series, Source, Statistic, own
 from pipeline.metrics import Metric
-from pipeline.names import METRICS_NAMESPACE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +24,21 @@ class Panel:
 
 
 def aws_series(
-    namespace: str, source: Source, statistic: Statistic, *metrics: str
+    namespace: str,
+    source: Source,
+    statistic: Statistic,
+    *metrics: str,
+    beside: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Series, ...]:
     """Return one line a metric of AWS's, all of the same source and statistic."""
     return tuple(
-        Series(namespace=namespace, metric=metric, source=source, statistic=statistic)
+        Series(
+            namespace=namespace, metric=metric, source=source, statistic=statistic, beside=beside
+        )
         for metric in metrics
     )
 
 
 def own_series(statistic: Statistic, *metrics: Metric) -> tuple[Series, ...]:
     """Return one line a metric of the catalogue, all of the same statistic."""
-    return tuple(
-        Series(
-            namespace=METRICS_NAMESPACE,
-            metric=metric.name,
-            source="pipeline",
-            statistic=statistic,
-        )
-        for metric in metrics
-    )
+    return tuple(own(statistic, metric) for metric in metrics)

@@ -9,6 +9,7 @@ import rich_click as click
 from infra.local import deploy, stream_broker, supervisor
 from infra.naming import Names
 from infra.settings import Settings
+from infra.watched_topic import backlog_bytes_max
 from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import progress, result, result_json, say
@@ -68,7 +69,10 @@ def bring_up(
             if broker:
                 _make_topic(broker, folder, name, checked)
             outputs = deploy.up(
-                {**deploy.on_broker(settings, aws.service_url), **settings},
+                {
+                    **deploy.on_broker(settings, aws.service_url, aws.broker_admin_url),
+                    **settings,
+                },
                 stack=name,
                 endpoint=aws.endpoint,
                 region=aws.region,
@@ -97,6 +101,7 @@ def _make_topic(broker: stream_broker.Kind, folder: Path, name: str, settings: S
         names.stream,
         partitions=settings.partition_count,
         retention_hours=settings.retention_hours,
+        backlog_bytes_max=backlog_bytes_max(settings),
     )
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from infra.documentation import alarm_ids
+from infra.alarms_page import alarm_ids
 from infra.preflight import (
     UNANSWERED,
     account_faults,

@@ -11,6 +11,7 @@ from infra.costs.line import GB, HOURS_PER_MONTH, Line
 from infra.costs.prices import Prices
 from infra.costs.storage import months_kept
 from infra.settings import Settings
+from infra.watched_topic import topic_of
 from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import MEASURES
 from pipeline.metrics import BY_STREAM, CATALOGUE, Metric, Origin
@@ -22,7 +23,11 @@ FUNCTIONS_ONLY: Final[frozenset[Origin]] = frozenset({"auditor", "scaler"})
 def watching(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
     """Return CloudWatch's lines: metrics, alarms, dashboard, logs."""
     settings = batches.settings
-    chosen = (worker_rules if batches.on_topic else rules)(settings.objectives)
+    chosen = (
+        worker_rules(settings.objectives, topic_of(settings))
+        if batches.on_topic
+        else rules(settings.objectives)
+    )
     logs = (batches.a_month + batches.watches_a_month) * figures.LOG_BYTES_A_RUN / GB
     kept = logs * months_kept(month, days_max=settings.log_days)
     return [

@@ -7,11 +7,12 @@ import pulumi
 from infra import stream_kafka
 from infra.deployments.foundation import Foundation
 from infra.deployments.watched_workers import WatchedWorkers
-from infra.deployments.workers import Stream, Workers
+from infra.deployments.workers import Access, Stream, Workers
 from infra.naming import Names
-from infra.policies_kafka import read_topic
+from infra.policies_kafka import read_topic, watch_topic
 from infra.settings import Settings
 from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
+from infra.watched_topic import topic_of
 
 
 class KafkaDeployment:
@@ -32,18 +33,25 @@ class KafkaDeployment:
             names,
             self._base,
             brokers={"brokers": names.broker_cluster},
-            panels=(stream_kafka.PANEL,) if provisioned else (),
+            panels=(stream_kafka.panel(topic_of(settings).msk_brokers),) if provisioned else (),
         )
         self.outputs = watched.run(
             self._workers,
             Stream(
                 connection=pulumi.Output.from_input(servers).apply(self._connected),
                 name=names.stream,
-                rights=cluster_arn.apply(
-                    lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
-                )
-                if cluster_arn
-                else [],
+                worker=Access(
+                    rights=cluster_arn.apply(
+                        lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
+                    )
+                    if cluster_arn
+                    else []
+                ),
+                watcher=Access(
+                    rights=cluster_arn.apply(lambda arn: watch_topic(arn, topic=names.stream))
+                    if cluster_arn
+                    else []
+                ),
             ),
         )
 

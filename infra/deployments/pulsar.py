@@ -7,20 +7,17 @@ import pulumi
 from infra import policies_pulsar as rights
 from infra.deployments.foundation import Foundation
 from infra.deployments.watched_workers import WatchedWorkers
-from infra.deployments.workers import Stream, Workers
+from infra.deployments.workers import Access, Stream, Workers
 from infra.naming import Names
 from infra.pulsar.topics import NAMESPACE, TENANT, Topics
 from infra.pulsar_bucket import PulsarBucket, PulsarBucketArgs
 from infra.pulsar_secrets import PulsarSecrets, PulsarSecretsArgs
 from infra.settings import Settings
 from infra.stream_pulsar import Machines, PulsarStream, PulsarStreamArgs
-from pipeline import names as seams
+from infra.watched_topic import GB, backlog_bytes_max
 from pipeline.errors import UserError
 
 MINUTES_PER_HOUR: Final = 60
-GB: Final = 10**9
-
-
 FRONT_CHARACTERS_MAX: Final = 32
 """Of a load balancer's name (Elastic Load Balancing API, CreateLoadBalancer)."""
 
@@ -50,36 +47,30 @@ class PulsarDeployment:
         self._base = Foundation(settings, names)
         self._own = settings.pulsar_cluster == "own"
         self._extra: dict[str, Any] = {}
-        credentials: dict[str, pulumi.Input[str]] = {}
-        if self._own:
-            service_url, credentials = self._cluster()
-        else:
-            service_url, credentials = self._given()
-        told = WatchedWorkers(settings, names, self._base).run(
-            self._workers,
-            Stream(
-                connection=service_url.apply(self._connected),
-                name=names.stream,
-                secrets=credentials,
-            ),
-        )
+        stream = self._cluster() if self._own else self._given()
+        told = WatchedWorkers(settings, names, self._base).run(self._workers, stream)
         self.outputs = {**told, **self._extra}
 
-    def _given(self) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[str]]]:
-        """Return the service URL of a cluster that is there, and what workers are told of it."""
+    def _given(self) -> Stream:
+        """Return a topic of a cluster that is there, and what gets in."""
         settings = self._settings
         arn = settings.pulsar_credentials_arn
         told = pulumi.Output.from_input(rights.read_secrets([arn] if arn else []))
         self._workers = Workers(
             settings, self._names, self._base, interfaces={"secretsmanager": told} if arn else {}
         )
-        credentials: dict[str, pulumi.Input[str]] = (
-            {seams.ENV_BROKER_CREDENTIALS: arn} if arn else {}
+        access = Access(credentials=arn)
+        return Stream(
+            connection=pulumi.Output.from_input(self._connected(settings.service_url or "")),
+            name=self._names.stream,
+            worker=access,
+            watcher=access,
+            admin_url=settings.pulsar_admin_url,
+            bookie_url=settings.pulsar_bookie_url,
         )
-        return pulumi.Output.from_input(settings.service_url or ""), credentials
 
-    def _cluster(self) -> tuple[pulumi.Output[str], dict[str, pulumi.Input[str]]]:
-        """Make the cluster; return its service URL, and what workers are told of it in secret."""
+    def _cluster(self) -> Stream:
+        """Make the cluster; return its topic, and what gets in."""
         settings, names, base = self._settings, self._names, self._base
         bucket = PulsarBucket(
             "brokers",
@@ -115,13 +106,19 @@ class PulsarDeployment:
             ),
         )
         self._extra = {"broker_bucket": bucket.bucket, "broker_secrets": secrets}
-        return stream.service_url, {seams.ENV_BROKER_CREDENTIALS: secrets["worker"]}
+        return Stream(
+            connection=stream.service_url.apply(self._connected),
+            name=names.stream,
+            worker=Access(credentials=secrets["worker"]),
+            watcher=Access(credentials=secrets["watcher"]),
+            admin_url=stream.admin_url,
+        )
 
     def _workers_beside(self, secrets: dict[str, pulumi.Output[str]]) -> Workers:
         """Make what starts workers, in a network from which machines reach what they call."""
         names = self._names
         bucket_arn = f"arn:aws:s3:::{names.broker_bucket}"
-        told = pulumi.Output.all(secrets["brokers"], secrets["worker"])
+        told = pulumi.Output.all(*(secrets[each] for each in ("brokers", "worker", "watcher")))
         return Workers(
             self._settings,
             names,
@@ -160,13 +157,13 @@ def _machines(settings: Settings) -> Machines:
 
 
 def _topics(settings: Settings, names: Names) -> Topics:
-    backlog, offload = settings.pulsar_backlog_gb_max, settings.pulsar_offload_gb
+    backlog, offload = backlog_bytes_max(settings), settings.pulsar_offload_gb
     return Topics(
         cluster=names.broker_cluster,
         topic=names.stream,
         partitions=settings.partition_count,
         retention_minutes=settings.retention_hours * MINUTES_PER_HOUR,
         subscription=names.worker,
-        backlog_bytes_max=-1 if backlog is None else backlog * GB,
+        backlog_bytes_max=-1 if backlog is None else backlog,
         offload_bytes=-1 if offload is None else offload * GB,
     )

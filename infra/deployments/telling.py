@@ -31,7 +31,7 @@ class Telling:
         """Make all of it; `sources` are the values of the dimensions that rules and panels name."""
         self._settings, self._names = settings, names
         self._alarms = self._make_alarms(key_arn, rules, sources)
-        self._ids = [rule.id for rule in rules]
+        self._rules = [rule.name for rule in rules]
         if settings.budget_usd is not None:
             self._make_budget(settings.budget_usd)
         self._dashboard = Dashboard(
@@ -57,7 +57,7 @@ class Telling:
 
     def alarm(self, rule: str) -> pulumi.Output[str]:
         """Return the name of a rule's alarm, once it is there."""
-        return self._alarms.alarm_names[self._ids.index(rule)]
+        return self._alarms.alarm_names[self._rules.index(rule)]
 
     def _make_alarms(
         self,
@@ -67,7 +67,7 @@ class Telling:
     ) -> Alarms:
         settings, names = self._settings, self._names
         pages = [page for page in composites(rules) if page.members]
-        ids = (*(rule.id for rule in rules), *(page.id for page in pages))
+        ids = (*(rule.name for rule in rules), *(page.id for page in pages))
         return Alarms(
             "alarms",
             AlarmsArgs(

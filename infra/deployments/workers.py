@@ -1,40 +1,62 @@
-"""The workers of a composition whose stream no function reads: image, log, network, service."""
+"""Workers and watcher of a stream that no function reads: image, logs, network, services."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from infra import watcher_service, worker_service
 from infra.deployments.foundation import Foundation
 from infra.naming import Names
 from infra.network import Network
 from infra.policies import Statement, write_logs
-from infra.policies_worker import layers_bucket, process_topic, pull_image
+from infra.policies_worker import layers_bucket, process_topic, pull_image, watch_topic
 from infra.settings import SECONDS_PER_HOUR, Settings
+from infra.task_service import Surroundings, TaskServiceArgs, TaskSize
+from infra.watched_topic import Topic
+from infra.watcher_service import WatcherService
 from infra.worker_image import WorkerImage, WorkerImageArgs
-from infra.worker_service import Scaling, TaskSize, WorkerService, WorkerServiceArgs
+from infra.worker_service import Scaling, WorkerService
 from pipeline import names as seams
+from pipeline.watcher.settings import Watched
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What lets one of the services to a stream."""
+
+    rights: pulumi.Input[Sequence[Statement]] = ()
+    """What its broker asks IAM for."""
+    credentials: pulumi.Input[str] | None = None
+    """Secrets Manager's ARN of what its broker asks for itself."""
+
+    @property
+    def secrets(self) -> dict[str, pulumi.Input[str]]:
+        """The ARN by the variable under which a task is told what it holds."""
+        arn = self.credentials
+        return {} if arn is None else {seams.ENV_BROKER_CREDENTIALS: arn}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """What workers read, and what that takes."""
+    """What workers read and the watcher watches, and what that takes."""
 
     connection: pulumi.Input[dict[str, Any]]
     """As `pipeline.sources.connections` takes it."""
     name: str
     """What metrics call it."""
-    rights: pulumi.Input[Sequence[Statement]] = ()
-    """What its broker asks IAM for."""
-    secrets: dict[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Secrets Manager's ARNs by the variables under which a worker is told them."""
+    worker: Access
+    watcher: Access
+    admin_url: pulumi.Input[str | None] = None
+    bookie_url: pulumi.Input[str | None] = None
+    """Where the watcher asks about a Pulsar's brokers and bookies."""
 
 
 class Workers:
-    """What starts workers, and the network that they are in; `run` makes the service itself."""
+    """What starts workers and watcher, and their network; `run` and `watch` make the services."""
 
     network: Network
 
@@ -47,7 +69,7 @@ class Workers:
         interfaces: Mapping[str, pulumi.Input[list[Statement]]] | None = None,
         through_s3: Sequence[Statement] = (),
     ) -> None:
-        """Make image, log group, and a network with a way to whatever starts a worker.
+        """Make image, log groups, and a network with a way to whatever starts a task.
 
         `interfaces` and `through_s3` are what else is called from there (`Foundation.network`).
         """
@@ -62,18 +84,17 @@ class Workers:
                 destroy=settings.destroys_data,
             ),
         )
-        self._log_group = aws.cloudwatch.LogGroup(
-            "worker-log-group",
-            name=names.task_log_group(names.worker),
-            retention_in_days=settings.log_days,
-            kms_key_id=base.key_arn,
-        )
+        self._worker_log = self._log_group("worker", names.worker)
+        self._watcher_log = self._log_group("watcher", names.watcher)
+        groups = pulumi.Output.all(self._worker_log.arn, self._watcher_log.arn)
         pulling = self._repository_arn.apply(pull_image)
         self.network = base.network(
             {
                 "ecr.api": pulling,
                 "ecr.dkr": pulling,
-                "logs": self._log_group.arn.apply(write_logs),
+                "logs": groups.apply(
+                    lambda arns: [each for arn in arns for each in write_logs(arn)]
+                ),
                 **(interfaces or {}),
             },
             through_s3=through_s3,
@@ -84,45 +105,97 @@ class Workers:
         self, stream: Stream, *, rollback_alarms: Sequence[pulumi.Input[str]] = ()
     ) -> WorkerService:
         """Make the service that works on a stream."""
-        settings, names, base = self._settings, self._names, self._base
-        rights = pulumi.Output.all(
-            stream.rights, base.ledger.table_arn, base.lake.bucket_arn, base.key_arn
-        ).apply(
-            lambda known: [
-                *known[0],
-                *process_topic(ledger=known[1], lake=known[2], key=known[3]),
-            ]
-        )
+        settings, names = self._settings, self._names
         return WorkerService(
             "worker",
-            WorkerServiceArgs(
+            names.worker_cluster,
+            TaskServiceArgs(
                 service=names.worker,
-                cluster=names.worker_cluster,
-                region=names.region,
-                image=settings.worker_image or self._image.uri,
-                repository_arn=self._repository_arn,
+                container=worker_service.CONTAINER,
+                command=worker_service.COMMAND,
+                surroundings=self._surroundings,
                 size=TaskSize(
                     architecture=settings.architecture,
                     cpu_units=settings.worker_cpu_units,
                     memory_mb=settings.worker_memory_mb,
                 ),
-                scaling=Scaling(
-                    workers_min=settings.workers_min,
-                    workers_max=settings.workers_max,
-                    lag_max=settings.worker_lag_max,
-                    stream=stream.name,
-                ),
-                variables=self._variables(stream),
-                statements=rights,
-                log_group=self._log_group,
-                key_arn=base.key_arn,
-                subnet_ids=self.network.subnet_ids,
-                group_ids=[self.network.callers_group_id],
+                variables={
+                    **self._variables(stream),
+                    seams.ENV_WORKER_BATCH_AGE_MS: str(settings.worker_batch_ms),
+                },
+                statements=self._rights(stream.worker, process_topic),
+                log_group=self._worker_log,
                 grace_seconds=settings.worker_grace_seconds,
-                secrets=stream.secrets,
+                count=settings.workers_min,
+                scaled=True,
+                secrets=stream.worker.secrets,
                 rollback_alarms=rollback_alarms,
             ),
+            Scaling(
+                workers_max=settings.workers_max,
+                lag_max=settings.worker_lag_max,
+                stream=stream.name,
+            ),
         )
+
+    def watch(self, stream: Stream, topic: Topic, cluster_arn: pulumi.Input[str]) -> WatcherService:
+        """Make the service that watches a stream, in the workers' cluster."""
+        settings, names = self._settings, self._names
+        canary_seconds = settings.canary_seconds_max + topic.gathering_seconds
+        return WatcherService(
+            "watcher",
+            TaskServiceArgs(
+                service=names.watcher,
+                container=watcher_service.CONTAINER,
+                command=watcher_service.COMMAND,
+                surroundings=self._surroundings,
+                size=TaskSize(
+                    architecture=settings.architecture,
+                    cpu_units=watcher_service.CPU_UNITS,
+                    memory_mb=watcher_service.MEMORY_MB,
+                ),
+                variables={
+                    **self._variables(stream),
+                    seams.ENV_CANARY_SECONDS_MAX: str(canary_seconds),
+                    seams.ENV_WATCH: pulumi.Output.all(stream.admin_url, stream.bookie_url).apply(
+                        lambda urls: _watched(topic, *urls)
+                    ),
+                },
+                statements=self._rights(stream.watcher, watch_topic),
+                log_group=self._watcher_log,
+                grace_seconds=settings.worker_grace_seconds,
+                secrets=stream.watcher.secrets,
+            ),
+            cluster_arn,
+        )
+
+    def _log_group(self, what: str, service: str) -> aws.cloudwatch.LogGroup:
+        return aws.cloudwatch.LogGroup(
+            f"{what}-log-group",
+            name=self._names.task_log_group(service),
+            retention_in_days=self._settings.log_days,
+            kms_key_id=self._base.key_arn,
+        )
+
+    @property
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            region=self._names.region,
+            image=self._settings.worker_image or self._image.uri,
+            repository_arn=self._repository_arn,
+            key_arn=self._base.key_arn,
+            subnet_ids=self.network.subnet_ids,
+            group_ids=[self.network.callers_group_id],
+        )
+
+    def _rights(
+        self, access: Access, of_stack: Callable[..., list[Statement]]
+    ) -> pulumi.Output[list[Statement]]:
+        """Return what a task may do: with its stream, and with ledger, lake and key."""
+        base = self._base
+        return pulumi.Output.all(
+            access.rights, base.ledger.table_arn, base.lake.bucket_arn, base.key_arn
+        ).apply(lambda known: [*known[0], *of_stack(ledger=known[1], lake=known[2], key=known[3])])
 
     @property
     def _repository_arn(self) -> pulumi.Output[str]:
@@ -146,6 +219,16 @@ class Workers:
             seams.ENV_RETENTION_SECONDS: str(settings.retention_hours * SECONDS_PER_HOUR),
             seams.ENV_RUN_SECONDS_MAX: str(settings.run_seconds_max),
             seams.ENV_METRICS_NAMESPACE: seams.METRICS_NAMESPACE,
-            seams.ENV_WORKER_BATCH_AGE_MS: str(settings.worker_batch_ms),
             seams.ENV_WORKER_GRACE_SECONDS: str(settings.worker_grace_seconds),
         }
+
+
+def _watched(topic: Topic, admin_url: str | None, bookie_url: str | None) -> str:
+    """Return what the watcher is told of the brokers that there should be."""
+    return Watched(
+        brokers=topic.brokers if topic.brokers_tell else None,
+        bookies=topic.bookies if topic.bookies_tell else None,
+        backlog_bytes_max=topic.backlog_bytes_max if topic.brokers_tell else None,
+        admin_url=admin_url,
+        bookie_url=bookie_url,
+    ).to_json()

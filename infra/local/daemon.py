@@ -132,6 +132,7 @@ class Supervisor:
             minute_seconds=self._pace.minute_seconds,
             broker=self._broker.kind,
             service_url=self._broker.address,
+            broker_admin_url=self._broker.admin_url,
         )
         started = this.started if this else ""
         _write(self._state_dir / STATE, json.dumps({**asdict(state), "started": started}))

@@ -40,8 +40,12 @@ DEFAULTS: Final = {"package": "local", "retain_data": "false", "destroy_data": "
 """What differs by default from a stack on AWS: the embedded AWS runs functions in this very
 environment, and its data lives no longer than it does."""
 GIVEN: Final[Mapping[stream_broker.Kind, Mapping[str, str]]] = {
-    "kafka": {"kafka_cluster": "given", "kafka_security": "plaintext"},
-    "pulsar": {"pulsar_cluster": "given", "pulsar_namespace": NAMESPACE},
+    "kafka": {"kafka_cluster": "given", "kafka_security": "plaintext", "broker_count": "1"},
+    "pulsar": {
+        "pulsar_cluster": "given",
+        "pulsar_namespace": NAMESPACE,
+        "broker_count": "1",
+    },
 }
 NOT_STARTED: Final = "127.0.0.1:1"
 """Stands for the address of a broker in a look at the settings before it is started."""
@@ -99,13 +103,16 @@ def broker_of(settings: Mapping[str, str]) -> stream_broker.Kind | None:
     return next((k for k in KINDS if k == kind and "service_url" not in settings), None)
 
 
-def on_broker(settings: Mapping[str, str], address: str | None) -> dict[str, str]:
+def on_broker(
+    settings: Mapping[str, str], address: str | None, admin_url: str | None = None
+) -> dict[str, str]:
     """Return the settings by which the program takes the stack's own broker as a given one."""
     kind = broker_of(settings)
     if kind is None or address is None:
         return {}
     scheme = "pulsar://" if kind == "pulsar" and "://" not in address else ""
-    return {"service_url": scheme + address, **GIVEN[kind]}
+    asked = {} if admin_url is None else {"pulsar_admin_url": admin_url}
+    return {"service_url": scheme + address, **asked, **GIVEN[kind]}
 
 
 def down(*, state_file: Path, endpoint: str, region: str, on_event: Callable[[str], None]) -> None:

@@ -40,16 +40,30 @@ def find(kind: Kind, state_dir: Path) -> Any | None:
 
 
 def make_topic(
-    kind: Kind, state_dir: Path, name: str, *, partitions: int, retention_hours: int
+    kind: Kind,
+    state_dir: Path,
+    name: str,
+    *,
+    partitions: int,
+    retention_hours: int,
+    backlog_bytes_max: int | None = None,
 ) -> None:
     """See that a topic is there with at least so many partitions, and keeps events so long.
 
-    On AWS the program makes it where the cluster is its own; of a given one it expects it. Raises
+    A Pulsar holds producers from `backlog_bytes_max` unread bytes of a partition on. On AWS the
+    program makes the topic where the cluster is its own; of a given one it expects it. Raises
     UserError when the broker has ended, OperatingError when it refuses.
     """
     broker = find(kind, state_dir)
     if broker is None:
         raise UserError(f"the {kind} of this stack has ended: see {state_dir / FOLDER / LOG}")
+    if kind == "pulsar":
+        held = {
+            "limitSize": backlog_bytes_max or -1,
+            "limitTime": -1,
+            "policy": "producer_request_hold",
+        }
+        broker.admin.ask("POST", f"namespaces/{NAMESPACE}/backlogQuota", held)
     there = _partitions(kind, broker, name)
     if there == 0 and kind == "kafka":
         broker.create_topic(name, partitions, retention_ms=retention_hours * HOUR_MS)
@@ -105,6 +119,7 @@ class Broker:
         """Start nothing yet."""
         self.kind = kind
         self.address: str | None = None
+        self.admin_url: str | None = None
         self._state_dir = state_dir
         self._guarded: int | None = None
 
@@ -117,6 +132,7 @@ class Broker:
         except UserError as error:
             return str(error)
         self.address = address(self.kind, broker)
+        self.admin_url = broker.admin_url if self.kind == "pulsar" else None
         return ""
 
     def watch(self) -> None:

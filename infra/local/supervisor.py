@@ -54,6 +54,8 @@ class LocalAws:
     broker: stream_broker.Kind | None = None
     service_url: str | None = None
     """Where the broker is reached, if there is one."""
+    broker_admin_url: str | None = None
+    """Where its admin API is, if it is a Pulsar."""
     access_key_id: str = "test"
     secret_access_key: str = "test"
 
@@ -61,10 +63,14 @@ class LocalAws:
         """Return the ids of the processes in which functions run, oldest first."""
         return processes.function_workers(self.emulator_pid)
 
-    def task_pids(self) -> list[int]:
-        """Return the ids of the processes that run as ECS tasks."""
+    def task_pids(self, module: str = "") -> list[int]:
+        """Return the ids of the processes that run as ECS tasks: all, or those of one module."""
         found = processes.children(self.emulator_pid)
-        return sorted(pid for pid in found if GUARD not in found[pid] and processes.leads(pid))
+        return sorted(
+            pid
+            for pid in found
+            if module in found[pid] and GUARD not in found[pid] and processes.leads(pid)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,4 +8,6 @@ BROKER: Final = "broker"
 """A broker that calls another."""
 PRODUCER: Final = "producer"
 WORKER: Final = "worker"
-ROLES: Final = (ADMIN, BROKER, PRODUCER, WORKER)
+WATCHER: Final = "watcher"
+"""Reads the topic, sends it canaries, and asks how brokers and bookies are."""
+ROLES: Final = (ADMIN, BROKER, PRODUCER, WORKER, WATCHER)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from infra.pulsar.roles import PRODUCER, WORKER
+from infra.pulsar.roles import PRODUCER, WATCHER, WORKER
 
 TENANT: Final = "sluice"
 NAMESPACE: Final = "events"
@@ -44,7 +44,11 @@ class Topics:
                     "retention_mb": self.retention_mb,
                     "backlog_bytes_max": self.backlog_bytes_max,
                     "offload_bytes": self.offload_bytes,
-                    "rights": {PRODUCER: ["produce"], WORKER: ["consume"]},
+                    "rights": {
+                        PRODUCER: ["produce"],
+                        WORKER: ["consume"],
+                        WATCHER: ["consume", "produce"],
+                    },
                 }
             ],
             "topics": [

@@ -19,11 +19,13 @@ from ministack.services import ecs, sts
 from infra.local.cloudwatch import logs
 from infra.local.ecs.definition import LOOPBACK, Container, NotRunnable
 from infra.local.ecs.schedule import Health
-from pipeline.names import ENV_WORKER_REPORT_SECONDS
+from pipeline.names import ENV_WATCH_SECONDS, ENV_WORKER_REPORT_SECONDS
 
 Record = dict[str, Any]
 REPORT_SECONDS: Final = 10
 """How often a worker writes its figures (`pipeline.environment.WorkerSettings`)."""
+WATCH_SECONDS: Final = 60
+"""How often a watcher looks (`pipeline.environment.WatcherSettings`)."""
 SCHEDULER: Final = "ServiceSchedulerInitiated"
 STOPPED_STATES: Final = ("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
 
@@ -125,7 +127,8 @@ def variables(
 ) -> dict[str, str]:
     """Return the environment of a container's process; nothing else of ours gets into it.
 
-    A worker writes its figures several times a minute: where minutes are short, as often in each.
+    Workers write their figures several times a minute, and a watcher once: where minutes are short,
+    as often in each.
     """
     region = ecs.get_region()
     ours = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
@@ -138,6 +141,7 @@ def variables(
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}",
         ENV_WORKER_REPORT_SECONDS: str(max(1, round(REPORT_SECONDS * pace))),
+        ENV_WATCH_SECONDS: str(max(1, round(WATCH_SECONDS * pace))),
         **_credentials(definition.get("taskRoleArn", ""), task_id),
         **container.variables,
     }

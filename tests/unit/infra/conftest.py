@@ -194,10 +194,13 @@ def published() -> Mapping[str, frozenset[str]]:
                 "WriteThrottleEvents",
             }
         ),
-        # ECS developer guide, "Amazon ECS CloudWatch metrics"; by ClusterName alone
+        # ECS developer guide, "Amazon ECS CloudWatch metrics"; by ClusterName and ServiceName
         "AWS/ECS": frozenset({"CPUUtilization", "MemoryUtilization"}),
-        # MSK developer guide, "CloudWatch metrics for Standard brokers"; by Cluster Name alone
-        "AWS/Kafka": frozenset({"ActiveControllerCount", "OfflinePartitionsCount"}),
+        # MSK developer guide, "CloudWatch metrics for Standard brokers"; by Cluster Name, the last
+        # by Broker ID besides
+        "AWS/Kafka": frozenset(
+            {"ActiveControllerCount", "OfflinePartitionsCount", "KafkaDataLogsDiskUsed"}
+        ),
         METRICS_NAMESPACE: frozenset(ours),
     }
 

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from uv import find_uv_bin
 
 from infra import worker_image
-from infra.worker_service import COMMAND, USER
+from infra.task_service import USER
+from infra.worker_service import COMMAND
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / worker_image.DOCKERFILE).read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from infra.local.state import Resource
+from infra.worker_service import COMMAND
 from tests.unit.infra.policy.rules_network import ON_KAFKA
 from tests.unit.infra.policy.stack import Break, Rule, Stack, at
 
@@ -65,8 +66,13 @@ def deployments(stack: Stack) -> Iterator[str]:
         if given.get("enableExecuteCommand"):
             yield f"{service.name}: can be logged into"
     scaled = {target.inputs["resourceId"].rpartition("/")[2] for target in stack.of("Target")}
+    working = {
+        task.outputs["arn"]
+        for task in stack.of("TaskDefinition")
+        if any(tuple(each["command"]) == COMMAND for each in _containers(task))
+    }
     for service in stack.of("Service"):
-        if service.inputs["name"] not in scaled:
+        if service.inputs["taskDefinition"] in working and service.inputs["name"] not in scaled:
             yield f"{service.name}: is not scaled"
 
 
@@ -130,6 +136,9 @@ RULES: Final = (
             Break(resource="worker-definition", path=_within("healthCheck")),
             Break(resource="worker-definition", path=_within("stopTimeout"), value=25),
             Break(resource="worker-log-group"),
+            Break(resource="watcher-definition", path=_within("user"), value="0"),
+            Break(resource="watcher-definition", path=_within("healthCheck")),
+            Break(resource="watcher-log-group"),
         ),
     ),
     Rule(
@@ -145,6 +154,7 @@ RULES: Final = (
                 resource="worker-service", path="networkConfiguration/assignPublicIp", value=True
             ),
             Break(resource="worker-service", path="enableExecuteCommand", value=True),
+            Break(resource="watcher-service", path="deploymentCircuitBreaker"),
             Break(resource="worker-scaling"),
         ),
     ),

@@ -82,8 +82,8 @@ class KinesisSubscription:
             now = self._monotonic()
             starts = [r.next_at for r in self._readers.values() if self._is_idle(r)]
             seconds = max(0.0, min([until, *starts]) - now)
-            if self._reads:
-                wait(self._reads, timeout=seconds, return_when=FIRST_COMPLETED)
+            if wanted := self._wanted():
+                wait(wanted, timeout=seconds, return_when=FIRST_COMPLETED)
             elif seconds:
                 time.sleep(seconds)
             found = self._collect(listener)
@@ -93,6 +93,14 @@ class KinesisSubscription:
     def _is_idle(self, reader: ShardReader) -> bool:
         """Return whether a reader is to read and does not yet."""
         return not reader.paused and not reader.ended and reader not in self._reads.values()
+
+    def _wanted(self) -> list[Future[Read]]:
+        """Return the reads under way but for those of paused shards, which wait with what came."""
+        return [
+            future
+            for future, reader in self._reads.items()
+            if not reader.paused or self._readers.get(reader.shard) is not reader
+        ]
 
     def _read(self) -> None:
         """Start the reads whose time has come."""
@@ -108,7 +116,7 @@ class KinesisSubscription:
         """
         found: dict[ShardId, tuple[Record, ...]] = {}
         troubles: list[OperatingError] = []
-        for future in [future for future in self._reads if future.done()]:
+        for future in [future for future in self._wanted() if future.done()]:
             reader = self._reads.pop(future)
             if self._readers.get(reader.shard) is not reader:
                 continue

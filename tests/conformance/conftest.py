@@ -14,7 +14,7 @@ from pipeline import names
 from pipeline.audit.verdict import Validity
 from pipeline.consumer.streams import source_of
 from pipeline.consumer.wiring import worker_on
-from pipeline.environment import WorkerSettings, clients
+from pipeline.environment import WatcherSettings, WorkerSettings, clients
 from pipeline.ledger.seams import Source
 from pipeline.ledger.state import ShardStatus
 from tests.brokers import kafka, pulsar
@@ -26,8 +26,9 @@ from tests.conformance.streams import (
     PulsarUnderTest,
     StreamUnderTest,
 )
-from tests.conformance.workers import WorkerProcess, until
+from tests.conformance.workers import WorkerProcess
 from tests.embedded_aws import aws
+from tests.waiting import until
 
 __all__ = ["aws", "kafka", "pulsar"]
 
@@ -73,8 +74,8 @@ class Place:
         }
 
     def work(self, *, module: str = "pipeline.consumer", **settings: object) -> WorkerProcess:
-        """Start a worker; `settings` are those of WorkerSettings that differ."""
-        aliases = {name: str(f.alias) for name, f in WorkerSettings.model_fields.items()}
+        """Start a worker; `settings` are those that differ."""
+        aliases = {name: str(f.alias) for name, f in WatcherSettings.model_fields.items()}
         told = {aliases[name]: str(value) for name, value in settings.items()}
         folder = self.folder / f"worker-{len(self.workers)}"
         worker = WorkerProcess({**self.variables, **told}, folder, module=module)
@@ -96,11 +97,11 @@ class Place:
     def is_drained(self) -> bool:
         return all(status.drained for status in self.pending())
 
-    def settle(self, *, seconds: float = 90.0, quarantined: int = 0) -> None:
+    def settle(self, *, seconds_max: float = 90.0, quarantined: int = 0) -> None:
         """Wait until everything is committed and published, then account for every id."""
         for load in self.loads:
             load.close()
-        until(self.is_drained, seconds=seconds)
+        until(self.is_drained, seconds_max=seconds_max)
         verdict = account(self.clients["s3"], self.name, self.folder, self.loads)
         assert verdict.validity is Validity.VALID, verdict
         assert verdict.account.quarantined == quarantined, verdict

@@ -14,7 +14,7 @@ from pipeline.sources.connections import (
     KinesisConnection,
     PulsarConnection,
 )
-from tests.conformance.workers import until
+from tests.waiting import until
 
 
 class StreamUnderTest(Protocol):

@@ -5,7 +5,8 @@ from functools import partial
 from infra.local.front.faults import Fault
 from tests.conformance.conftest import EVENTS, Place, begun
 from tests.conformance.streams import PARTITIONS
-from tests.conformance.workers import POISONED, WorkerProcess, until
+from tests.conformance.workers import POISONED, WorkerProcess
+from tests.waiting import until
 
 
 def stores(worker: WorkerProcess) -> bool:
@@ -36,7 +37,7 @@ def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place
     one.pause()
     other = place.work()
     # A broker notices only by its own time-out; Pulsar's takes up to a minute.
-    until(lambda: len(other.partitions) == PARTITIONS, seconds=120)
+    until(lambda: len(other.partitions) == PARTITIONS, seconds_max=120)
     load.send(EVENTS)
     one.go_on()
     load.send(EVENTS)
@@ -73,7 +74,7 @@ def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -
             deaths += 1
             assert deaths < 25, "the record is never isolated"
             worker = place.work(module=POISONED, batch_records=2)
-        until(partial(is_over, worker, place), seconds=120)
+        until(partial(is_over, worker, place), seconds_max=120)
 
     assert deaths >= 3
     place.settle(quarantined=1)

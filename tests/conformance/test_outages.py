@@ -10,7 +10,7 @@ from infra.local.brokers.kafka import LocalKafka
 from infra.local.brokers.pulsar import LocalPulsar
 from tests.brokers import require
 from tests.conformance.conftest import EVENTS, Place, begun
-from tests.conformance.workers import until
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,6 @@ def test_a_broker_that_dies_under_load_costs_nothing(place: Place) -> None:
     place.stream.outage()
     load.send(EVENTS)
 
-    place.settle(seconds=150)
+    place.settle(seconds_max=150)
     until(lambda: worker.health()["healthy"])
     assert worker.running

@@ -3,7 +3,7 @@
 from infra.local.front.faults import Fault
 from tests.conformance.conftest import EVENTS, Place, begun
 from tests.conformance.streams import PARTITIONS
-from tests.conformance.workers import until
+from tests.waiting import until
 
 
 def test_everything_produced_is_in_the_lake_once(place: Place) -> None:
@@ -91,6 +91,6 @@ def test_partitions_are_added_under_load(place: Place) -> None:
     more = place.load()
     more.send(EVENTS)
 
-    place.settle(seconds=180)
+    place.settle(seconds_max=180)
 
     assert len(place.pending()) >= 2 * PARTITIONS

@@ -1,4 +1,4 @@
-"""Workers as processes: `python -m pipeline.consumer`, told by variables, stopped and killed."""
+"""Workers, and watchers, as processes: told by variables, stopped and killed."""
 
 import contextlib
 import json
@@ -7,28 +7,18 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tests.waiting import until
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-READY: Final = re.compile(r"at work on .*; http://127\.0\.0\.1:(\d+)")
+READY: Final = re.compile(r"(?:at work on|watching) .*; http://127\.0\.0\.1:(\d+)")
 POISONED: Final = "tests.conformance.poisoned"
 """A worker whose core dies at a marked record."""
-
-
-def until(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
-    """Return what the condition gives once it is true. Raises AssertionError when time is over."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        pause.wait(0.1)
-    return found
 
 
 class WorkerProcess:

@@ -2,13 +2,13 @@
 
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Event
 from typing import Any
 
 import pytest
+
+from tests.waiting import until
 
 UP = ("up", "--yes", "--skip-preview")
 REFUSED = 1
@@ -162,10 +162,10 @@ def test_an_interrupted_up_is_finished_by_the_next_one(
     stack: Any, client: Callable[[str], Any]
 ) -> None:
     running = stack.start(*UP, stack="changing")
-    deadline, never = time.monotonic() + INTERRUPTED_SECONDS_MAX, Event()
-    while "sluice-changing-lake" not in str(client("s3").list_buckets()["Buckets"]):
-        assert time.monotonic() < deadline
-        never.wait(0.02)
+    until(
+        lambda: "sluice-changing-lake" in str(client("s3").list_buckets()["Buckets"]),
+        seconds_max=INTERRUPTED_SECONDS_MAX,
+    )
     running.send_signal(signal.SIGINT)
     text, _ = running.communicate(timeout=INTERRUPTED_SECONDS_MAX)
     assert running.returncode != 0, text

@@ -3,12 +3,10 @@
 import json
 import secrets
 import shutil
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -35,15 +33,6 @@ from sluice.stack import Stack
 from sluice.up import bring_up
 
 SECONDS_MAX = 60.0
-LOOK_SECONDS = 0.02
-
-
-def until(condition: Callable[[], object], *, seconds_max: float = SECONDS_MAX) -> None:
-    """Wait until a condition holds; fail when it does not in time."""
-    deadline, never = time.monotonic() + seconds_max, Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds_max} s: {condition}"
-        never.wait(LOOK_SECONDS)
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,8 @@ from pipeline.audit.verdict import Verdict
 from pipeline.environment import wall_clock_ms
 from pipeline.names import ON_FAILURE_PREFIX
 from sluice.functions import client, schedules
-from tests.faults.stack.conftest import Rig, Rigs, Variant, all_stored, until
+from tests.faults.stack.conftest import Rig, Rigs, Variant, all_stored
+from tests.waiting import until
 
 RETENTION_MS = 3_000
 """How long the stream keeps records, as far as the function of a test here can tell."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.stack.conftest import Rig, Rigs, all_stored, until
+from tests.faults.stack.conftest import Rig, Rigs, all_stored
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from sluice.backup import Backup, backup_named, restored_table, take_backup
 from sluice.pause import pause_stack
 from sluice.restore import drop, restore_ledger
 from sluice.resume import resume_stack
-from tests.faults.stack.conftest import Rig, Rigs, all_stored, until
+from tests.faults.stack.conftest import Rig, Rigs, all_stored
+from tests.waiting import until
 
 OnShard = Callable[[RestoredShard], None]
 STUCK_SECONDS = 12.0

@@ -13,7 +13,8 @@ from pipeline.scaling import SHARD_BYTES
 from sluice.down import stop_local
 from sluice.shards import open_shards, resharder
 from sluice.up import bring_up, remember
-from tests.faults.stack.conftest import Rig, all_stored, until
+from tests.faults.stack.conftest import Rig, all_stored
+from tests.waiting import until
 
 SETTINGS = {"shard_count": "1", "shard_count_max": "4", "shard_utilization_percent": "50"}
 COMPRESSION = 20

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from infra.local import processes
 from infra.local.brokers import kafka as kafka_broker
 from infra.local.brokers.kafka import LocalKafka
 from tests.brokers import require
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 LONG_AGO_MS = 1_000_000_000_000
@@ -25,7 +26,6 @@ from infra.local.brokers import kafka
 print(kafka.start(Path(sys.argv[1]), light=True).pid, flush=True)
 sys.stdin.read()
 """
-WaitFor = Callable[[Callable[[], object], str], None]
 
 
 @pytest.fixture
@@ -60,9 +60,11 @@ def read(kafka: LocalKafka, topic: str, count: int) -> list[Message]:
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
         found: list[Message] = []
-        deadline = time.monotonic() + 30
-        while len(found) < count and time.monotonic() < deadline:
-            found += consumer.consume(count - len(found), timeout=1.0)
+
+        def consume() -> None:
+            found.extend(consumer.consume(count - len(found), timeout=1.0))
+
+        until(lambda: len(found) == count, meanwhile=consume)
         assert all(message.error() is None for message in found)
         return found
     finally:
@@ -121,7 +123,7 @@ def test_what_was_acknowledged_survives_a_kill_on_the_same_ports(own_kafka: Loca
     ]
 
 
-def test_a_broker_ends_with_its_owner_however_that_ends(tmp_path: Path, wait_for: WaitFor) -> None:
+def test_a_broker_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
     require("kafka")
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path / "kafka")],
@@ -135,5 +137,5 @@ def test_a_broker_ends_with_its_owner_however_that_ends(tmp_path: Path, wait_for
     assert broker is not None
     os.kill(owner.pid, signal.SIGKILL)
     owner.communicate(timeout=10)
-    wait_for(lambda: not processes.alive(broker), "the broker's end")
+    until(lambda: not processes.alive(broker), what="the broker's end")
     assert kafka_broker.running(tmp_path / "kafka") is None

@@ -12,9 +12,9 @@ from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import OperatingError
 from tests.brokers import require
+from tests.waiting import until
 
 OPERATION_SECONDS_MAX = 5
-WaitFor = Callable[[Callable[[], object], str], None]
 Connect = Callable[..., Any]
 
 
@@ -88,7 +88,7 @@ def test_partitions_can_be_added(pulsar: LocalPulsar, connect: Connect) -> None:
 
 
 def test_what_has_expired_and_is_acknowledged_is_gone(
-    pulsar: LocalPulsar, connect: Connect, wait_for: WaitFor
+    pulsar: LocalPulsar, connect: Connect
 ) -> None:
     topic = pulsar.create_topic("expires")
     client = connect(pulsar.service_url)
@@ -103,7 +103,7 @@ def test_what_has_expired_and_is_acknowledged_is_gone(
     while (message := consumer.receive(10_000)).data() != b"new":
         consumer.acknowledge(message)
     consumer.acknowledge(message)
-    wait_for(lambda: pulsar.held("expires", 0) <= 1, "the old ledger's end")
+    until(lambda: pulsar.held("expires", 0) <= 1, what="the old ledger's end")
 
 
 def test_the_listener_with_tls_shows_a_certificate_that_a_client_can_check(
@@ -172,11 +172,9 @@ def test_a_token_that_expires_under_way_ends_the_connection(
     producer = client.create_producer(topic, send_timeout_millis=1_000)
     began = time.monotonic()
 
-    def send_on() -> None:
-        while time.monotonic() - began < 30:
-            producer.send(b"more")
-            time.sleep(0.1)
+    def never(_sent: object) -> bool:
+        return False
 
     with pytest.raises(client_library.Timeout):
-        send_on()
+        until(lambda: never(producer.send(b"more")), seconds_max=30)
     assert time.monotonic() - began > 1

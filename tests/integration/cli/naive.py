@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Event
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.aggregate import UserRecord, aggregate, deaggregate
 from pipeline.core.payload import compress, decompress
+from tests.waiting import until
 
 WAIT_SECONDS_MAX = 30.0
 FILE_ROWS = 10
@@ -170,10 +170,9 @@ class Stream:
 
 def open_shards(place: Place, stream: str, count: int) -> None:
     """Wait until a stream has so many open shards."""
-    deadline, never = time.monotonic() + WAIT_SECONDS_MAX, Event()
-    while True:
+
+    def opened() -> bool:
         summary = place.kinesis.describe_stream_summary(StreamName=stream)
-        if summary["StreamDescriptionSummary"]["OpenShardCount"] == count:
-            return
-        assert time.monotonic() < deadline
-        never.wait(0.1)
+        return bool(summary["StreamDescriptionSummary"]["OpenShardCount"] == count)
+
+    until(opened, seconds_max=WAIT_SECONDS_MAX)

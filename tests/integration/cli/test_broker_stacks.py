@@ -3,8 +3,7 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from infra.local import processes, stream_broker, supervisor
 from infra.local.stream_broker import Kind
 from tests.integration.cli.conftest import Cli, last_report
+from tests.waiting import until
 
 STACK = ("--stack", "topic")
 LOAD = ("load", *STACK, "--rate", "300", "--duration", "4", "--web-users", "0")
@@ -36,13 +36,6 @@ def made(home: Path, cli: Cli, kind: Kind) -> Iterator[dict[str, Any]]:
     until(lambda: bool(workers(home)))
     yield outputs
     cli(home, "down", *STACK, "--force", "--delete")
-
-
-def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def workers(home: Path) -> list[int]:

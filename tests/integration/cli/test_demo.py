@@ -1,13 +1,12 @@
 """The main job: one command tells the whole story and leaves nothing running."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.integration.cli.conftest import Cli, last_report, processes_of
+from tests.waiting import until
 
 
 def test_the_demo_accounts_for_every_event_after_poison_and_a_killed_worker(
@@ -57,11 +56,12 @@ def test_ctrl_c_in_the_middle_leaves_nothing_running(home: Path) -> None:
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     progress = home / "demo" / "loads"
     before = set(progress.iterdir())
-    deadline = time.monotonic() + 120
-    while not any((new / "progress").exists() for new in set(progress.iterdir()) - before):
+
+    def under_way() -> bool:
         assert running.poll() is None
-        assert time.monotonic() < deadline
-        os.sched_yield()
+        return any((new / "progress").exists() for new in set(progress.iterdir()) - before)
+
+    until(under_way, seconds_max=120)
     running.send_signal(signal.SIGINT)
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 130

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import boto3
@@ -19,6 +18,7 @@ from pipeline.errors import UserError
 from sluice.__main__ import sluice
 from tests.integration.cli.conftest import Cli
 from tests.integration.cli.naive import FILE_ROWS, Naive, Place, Rows, Stream, open_shards
+from tests.waiting import until
 
 Verify = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -264,6 +264,4 @@ def test_a_field_that_is_on_no_event_is_told_with_those_that_are(
 def settled(batch: Sequence[dict[str, Any]]) -> None:
     """Wait until all of a batch arrived over half a second ago."""
     last_s = max(record["ApproximateArrivalTimestamp"].timestamp() for record in batch)
-    never = Event()
-    while time.time() < last_s + 1.0:
-        never.wait(0.05)
+    until(lambda: time.time() >= last_s + 1.0)

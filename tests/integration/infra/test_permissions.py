@@ -13,6 +13,7 @@ import pytest
 from infra.local import deploy, supervisor
 from infra.local.supervisor import LocalAws
 from pipeline.domain.contracts import ACTIONS
+from tests.waiting import until
 
 DONE_SECONDS_MAX = 60.0
 NEEDED = {
@@ -127,13 +128,17 @@ def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their
     }
     for data in (json.dumps(action).encode(), b"not an event"):
         client("kinesis").put_record(StreamName=outputs["stream_name"], PartitionKey="s", Data=data)
-    deadline = time.monotonic() + DONE_SECONDS_MAX
-    keys: list[str] = []
-    while not any(key.endswith(".done") for key in keys):
-        assert time.monotonic() < deadline, keys
+
+    def keys() -> list[str]:
         listed = client("s3").list_objects_v2(Bucket=outputs["lake_bucket"])
-        keys = [item["Key"] for item in listed.get("Contents", [])]
-    assert {key.split("/")[1] for key in keys if key.startswith("lake/")} >= {"actions"}
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    until(
+        lambda: any(key.endswith(".done") for key in keys()),
+        seconds_max=DONE_SECONDS_MAX,
+        what=keys,
+    )
+    assert {key.split("/")[1] for key in keys() if key.startswith("lake/")} >= {"actions"}
     for kind, rights in NEEDED.items():
         function = outputs[f"{kind}_function_name"]
         assert _refusal(client, function) == ""

@@ -1,8 +1,6 @@
 """A topic of its own on the real broker for each test."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from threading import Event
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,7 +12,8 @@ from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.brokers import kafka
-from tests.integration.kafka.topics import Reader, Topic
+from tests.integration.kafka.topics import Topic
+from tests.integration.readers import Reader
 
 __all__ = ["kafka"]
 
@@ -49,7 +48,7 @@ def reader(topic: Topic) -> Iterator[Callable[..., Reader]]:
     """Make readers of the topic's group."""
     made: list[KafkaSubscription] = []
 
-    def make(after: Mapping[ShardId, Position | None] | None = None) -> Reader:
+    def make(after: dict[ShardId, Position] | None = None) -> Reader:
         subscription = KafkaSubscription(topic.connection, refresh_seconds=1, session_seconds=6)
         made.append(subscription)
         return Reader(subscription=subscription, after=after or {})
@@ -57,18 +56,3 @@ def reader(topic: Topic) -> Iterator[Callable[..., Reader]]:
     yield make
     for subscription in made:
         subscription.close()
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    def wait(condition: Callable[[], object], *readers: Reader, seconds_max: float = 20.0) -> None:
-        """Poll the readers in turn until a condition holds."""
-        deadline = time.monotonic() + seconds_max
-        while not condition():
-            assert time.monotonic() < deadline, [reader.troubles[-3:] for reader in readers]
-            for reader in readers:
-                reader.poll()
-            if not readers:
-                Event().wait(0.05)
-
-    return wait

@@ -1,15 +1,15 @@
 """Workers that come and go while records stream in: nothing is skipped, nothing is read twice at
 once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Event, Lock, Thread
 
 from pipeline.core.records import Position, ShardId
 from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.integration.kafka.topics import Topic
+from tests.waiting import until
 
 PARTITIONS = 6
 
@@ -87,10 +87,7 @@ def worker(topic: Topic, committed: Committed, name: str) -> Iterator[None]:
         thread.join()
 
 
-def test_workers_come_and_go_under_load_and_no_record_is_skipped_or_shared(
-    topic: Topic, until: Callable[..., None]
-) -> None:
-    until = partial(until, seconds_max=60.0)
+def test_workers_come_and_go_under_load_and_no_record_is_skipped_or_shared(topic: Topic) -> None:
     topic.grow(PARTITIONS)
     until(lambda: topic.partitions() == PARTITIONS)
     committed = Committed()

@@ -7,7 +7,7 @@ own, for trials); MSK's are signed otherwise and handed over in the same way.
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -24,7 +24,8 @@ from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.brokers import require
 from tests.integration.kafka.shipments import shipment
-from tests.integration.kafka.topics import Reader, Topic
+from tests.integration.kafka.topics import Topic
+from tests.integration.readers import Reader, poll_until
 
 MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
 REAUTHENTICATE_MS = 3_000
@@ -90,7 +91,7 @@ def part(content: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
-def test_with_a_token_all_three_clients_work(topic: Topic, until: Callable[..., None]) -> None:
+def test_with_a_token_all_three_clients_work(topic: Topic) -> None:
     tokens = Tokens(seconds=900)
     transport = KafkaTransport(topic.connection, token=tokens)
     assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
@@ -99,13 +100,11 @@ def test_with_a_token_all_three_clients_work(topic: Topic, until: Callable[..., 
     assert [record.data for record in topic.records(source, 0)] == [b"a"]
     source.close()
     reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
-    until(lambda: reader.values(topic.shard(0)) == [b"a"], reader)
+    poll_until(lambda: reader.values(topic.shard(0)) == [b"a"], reader)
     reader.subscription.close()
 
 
-def test_a_token_that_expires_on_the_way_is_replaced(
-    topic: Topic, until: Callable[..., None]
-) -> None:
+def test_a_token_that_expires_on_the_way_is_replaced(topic: Topic) -> None:
     tokens = Tokens(seconds=4)
     transport = KafkaTransport(topic.connection, token=tokens)
     reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
@@ -115,27 +114,25 @@ def test_a_token_that_expires_on_the_way_is_replaced(
         assert transport.send([shipment(0, b"%d" % sent)]) == [Outcome.WRITTEN]
         sent += 1
         reader.poll(0.1)
-    until(lambda: len(reader.values(topic.shard(0))) == sent, reader)
+    poll_until(lambda: len(reader.values(topic.shard(0))) == sent, reader)
     assert reader.troubles == []
     assert len(tokens.made) > 4
     reader.subscription.close()
     transport.close()
 
 
-def test_without_a_new_token_work_stops_with_the_reason_and_goes_on_with_one(
-    topic: Topic, until: Callable[..., None]
-) -> None:
+def test_without_a_new_token_work_stops_with_the_reason_and_goes_on_with_one(topic: Topic) -> None:
     tokens = Tokens(seconds=4)
     reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
-    until(lambda: reader.held, reader)
+    poll_until(lambda: reader.held, reader)
     tokens.broken = True
-    until(lambda: reader.troubles, reader, seconds_max=40)
+    poll_until(lambda: reader.troubles, reader, seconds_max=40)
     assert "SASL" in str(reader.troubles[0])
     tokens.broken = False
     transport = KafkaTransport(topic.connection, token=Tokens(seconds=900))
     assert transport.send([shipment(0, b"late")]) == [Outcome.WRITTEN]
     transport.close()
-    until(lambda: reader.values(topic.shard(0)) == [b"late"], reader, seconds_max=60)
+    poll_until(lambda: reader.values(topic.shard(0)) == [b"late"], reader, seconds_max=60)
     reader.subscription.close()
 
 

@@ -1,6 +1,5 @@
 """What the protocol reads of a Kafka topic by position, on the real broker."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +9,7 @@ from pipeline.errors import OperatingError, UserError
 from pipeline.ledger.state import Slice
 from pipeline.sources.kafka import KafkaSource
 from tests.integration.kafka.topics import Topic, numbered
+from tests.waiting import until
 
 FEW = 100
 
@@ -34,9 +34,7 @@ def positions(found: Slice) -> list[int]:
     return [record.position for record in found.records]
 
 
-def test_it_lists_each_partition_by_topic_and_number(
-    topic: Topic, source: KafkaSource, until: Callable[..., None]
-) -> None:
+def test_it_lists_each_partition_by_topic_and_number(topic: Topic, source: KafkaSource) -> None:
     assert [info.shard for info in source.shards()] == [topic.shard(0), topic.shard(1)]
     topic.grow(3)
     until(lambda: len(source.shards()) == 3)
@@ -100,9 +98,7 @@ def test_the_tip_is_seen_behind_an_aborted_transaction(topic: Topic, source: Kaf
     assert read(source, topic, 0) == Slice(at_tip=True, held=True)
 
 
-def test_an_open_transaction_is_not_read_past(
-    topic: Topic, source: KafkaSource, until: Callable[..., None]
-) -> None:
+def test_an_open_transaction_is_not_read_past(topic: Topic, source: KafkaSource) -> None:
     topic.send(b"a")
     open_one = topic.open_transaction(b"b")
     topic.send(b"c")
@@ -133,9 +129,7 @@ def test_a_position_beyond_the_end_is_told_with_what_to_do(
         read(source, topic, 9)
 
 
-def test_a_topic_with_fewer_partitions_than_the_ledger_knows_is_told(
-    topic: Topic, until: Callable[..., None]
-) -> None:
+def test_a_topic_with_fewer_partitions_than_the_ledger_knows_is_told(topic: Topic) -> None:
     source = KafkaSource(topic.connection, known=lambda: (topic.shard(0), topic.shard(2)))
     with pytest.raises(OperatingError, match=rf"has 2 partitions, .*{topic.shard(2)}"):
         source.shards()

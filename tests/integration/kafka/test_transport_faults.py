@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event, Thread
 from uuid import uuid4
@@ -26,8 +26,9 @@ from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.brokers import require
 from tests.integration.kafka.shipments import shipment
-from tests.integration.kafka.topics import Reader, Topic
+from tests.integration.kafka.topics import Topic
 from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
+from tests.integration.readers import Reader, poll_until
 
 DELIVERY_SECONDS_MAX = 3.0
 
@@ -120,7 +121,7 @@ def test_a_client_with_a_fatal_error_is_replaced(
 
 
 def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
-    proxied: Proxied, topic: Topic, until: Callable[..., None]
+    proxied: Proxied, topic: Topic
 ) -> None:
     answers: list[Answered[int]] = []
     settings = ProducerSettings(lanes=4, linger_ms=5)
@@ -140,18 +141,18 @@ def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
         sender = Thread(target=send)
         sender.start()
         try:
-            until(lambda: sent >= 100, reader)
+            poll_until(lambda: sent >= 100, reader)
             proxied.kafka.kill()
-            until(lambda: sent >= 200, reader)
+            poll_until(lambda: sent >= 200, reader)
             proxied.kafka.restart()
-            until(lambda: sent >= 300, reader)
+            poll_until(lambda: sent >= 300, reader)
         finally:
             stop.set()
             sender.join()
     assert sorted(tag for answer in answers for tag in answer.tags) == list(range(sent))
     assert {answer.outcome for answer in answers} == {Outcome.WRITTEN}
     whole = stored(topic)
-    until(lambda: len(reader.values(topic.shard(0))) >= len(whole), reader, seconds_max=40)
+    poll_until(lambda: len(reader.values(topic.shard(0))) >= len(whole), reader, seconds_max=40)
     assert reader.values(topic.shard(0)) == whole
     reader.subscription.close()
     firsts: dict[int, list[int]] = defaultdict(list)

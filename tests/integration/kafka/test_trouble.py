@@ -14,7 +14,8 @@ from pipeline.producer.kafka import KafkaTransport
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
-from tests.integration.kafka.topics import Reader, Topic
+from tests.integration.kafka.topics import Topic
+from tests.integration.readers import Reader, poll_until
 
 SECONDS_MAX = 2.0
 
@@ -31,10 +32,7 @@ def said_by_transport(connection: KafkaConnection) -> str:
 def said_by_subscription(connection: KafkaConnection) -> str:
     reader = Reader(subscription=KafkaSubscription(connection, token=bad_token))
     try:
-        deadline = time.monotonic() + 15
-        while not reader.troubles:
-            assert time.monotonic() < deadline
-            reader.poll()
+        poll_until(lambda: reader.troubles, reader, seconds_max=15)
         return str(reader.troubles[0])
     finally:
         reader.subscription.close()
@@ -151,15 +149,15 @@ def test_a_topic_that_is_not_there(topic: Topic, says: Said) -> None:
 
 
 def test_a_subscription_says_again_what_is_wrong_until_it_is_right(
-    topic: Topic, reader: Callable[..., Reader], until: Callable[..., None]
+    topic: Topic, reader: Callable[..., Reader]
 ) -> None:
     one = reader()
-    until(lambda: len(one.held) == 2, one)
+    poll_until(lambda: len(one.held) == 2, one)
     topic.delete()
-    until(lambda: len(one.troubles) >= 2 and not one.held, one, seconds_max=40)
+    poll_until(lambda: len(one.troubles) >= 2 and not one.held, one, seconds_max=40)
     topic.create()
     topic.send(b"again")
-    until(lambda: one.values(topic.shard(0)) == [b"again"], one, seconds_max=40)
+    poll_until(lambda: one.values(topic.shard(0)) == [b"again"], one, seconds_max=40)
 
 
 def test_leaving_a_broker_that_is_down_does_not_take_long(topic: Topic) -> None:

@@ -1,9 +1,7 @@
-"""A topic on the real broker with what fills it, and a worker reduced to its part in it."""
+"""A topic on the real broker, and what fills it."""
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from threading import Event
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -11,11 +9,10 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Produc
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from pipeline.core.records import Position, Record, ShardId
-from pipeline.errors import OperatingError
+from pipeline.core.records import Record, ShardId
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
-from pipeline.sources.kafka_subscription import KafkaSubscription
+from tests.waiting import until
 
 
 def numbered(first: int, count: int) -> list[bytes]:
@@ -89,17 +86,16 @@ class Topic:
         """Make the topic, once one of the same name that was deleted is gone."""
         config = {"message.timestamp.type": "LogAppendTime", **(settings or {})}
         topic = NewTopic(self.name, partitions, 1, config=config)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                for future in self.admin.create_topics([topic]).values():
-                    future.result(10)
-                break
-            except KafkaException:
-                assert time.monotonic() < deadline
-                Event().wait(0.05)
-        while self.partitions() != partitions:
-            assert time.monotonic() < deadline
+        until(lambda: self._made(topic), seconds_max=10)
+        until(lambda: self.partitions() == partitions, seconds_max=10)
+
+    def _made(self, topic: NewTopic) -> bool:
+        try:
+            for future in self.admin.create_topics([topic]).values():
+                future.result(10)
+        except KafkaException:
+            return False
+        return True
 
     def partitions(self) -> int:
         """Return how many the broker tells of; it tells a moment after it made them."""
@@ -124,49 +120,3 @@ class Topic:
     def grow(self, partitions: int) -> None:
         for future in self.admin.create_partitions([NewPartitions(self.name, partitions)]).values():
             future.result(10)
-
-
-@dataclass(kw_only=True)
-class Reader:
-    """A worker reduced to its part in the stream: it keeps what it is given, partition by
-    partition, and tells what it heard in order."""
-
-    subscription: KafkaSubscription
-    after: Mapping[ShardId, Position | None] = field(default_factory=dict)
-    held: set[ShardId] = field(default_factory=set)
-    heard: list[tuple[str, tuple[ShardId, ...]]] = field(default_factory=list)
-    records: dict[ShardId, list[Record]] = field(default_factory=dict)
-    on_revoked: Callable[[ShardId], None] = lambda shard: None
-    troubles: list[OperatingError] = field(default_factory=list)
-
-    def assigned(self, shards: tuple[ShardId, ...], /) -> Mapping[ShardId, Position | None]:
-        self.heard.append(("assigned", shards))
-        self.held |= set(shards)
-        return {shard: self.after.get(shard, self._last(shard)) for shard in shards}
-
-    def _last(self, shard: ShardId) -> Position | None:
-        records = self.records.get(shard)
-        return records[-1].position if records else None
-
-    def revoked(self, shards: tuple[ShardId, ...], /) -> None:
-        self.heard.append(("revoked", shards))
-        for shard in shards:
-            assert shard in self.held
-            self.on_revoked(shard)
-        self.held -= set(shards)
-
-    def poll(self, seconds_max: float = 0.2) -> None:
-        try:
-            polled = self.subscription.poll(self, seconds_max=seconds_max)
-        except OperatingError as trouble:
-            self.troubles.append(trouble)
-            return
-        for shard, records in polled.items():
-            assert shard in self.held, "records of a partition that is not held"
-            self.records.setdefault(shard, []).extend(records)
-
-    def values(self, shard: ShardId) -> list[bytes]:
-        return [record.data for record in self.records.get(shard, [])]
-
-    def positions(self, shard: ShardId) -> list[int]:
-        return [record.position for record in self.records.get(shard, [])]

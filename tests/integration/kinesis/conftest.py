@@ -1,7 +1,6 @@
 """A stream and a ledger table on the embedded AWS, and subscriptions on them."""
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.state import Head
 from pipeline.sources.kinesis_subscription import KinesisSubscription
 from tests.embedded_aws import aws
+from tests.waiting import until
 
 __all__ = ["aws"]
 
@@ -87,11 +87,12 @@ class Place:
 
     def until(self, condition: Callable[[], Any], *followers: Follower) -> None:
         """Poll all of them until something holds."""
-        deadline = time.monotonic() + 40
-        while not condition():
-            assert time.monotonic() < deadline, [f.shards for f in self.followers]
+
+        def poll() -> None:
             for follower in followers:
                 follower.poll()
+
+        until(condition, what=lambda: [f.shards for f in self.followers], meanwhile=poll)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,6 +14,7 @@ import pytest
 from infra.local import supervisor
 from infra.local.front.control import Front
 from infra.local.supervisor import LocalAws, Pace
+from tests.waiting import until
 
 Found = TypeVar("Found")
 WAIT_SECONDS_MAX = 30.0
@@ -67,11 +67,7 @@ class Lab:
 
     def wait_for(self, look: Callable[[], Found]) -> Found:
         """Return what `look` finds, as soon as it is true."""
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"still {found!r} after {WAIT_SECONDS_MAX} s"
-            time.sleep(0.02)
-        return found
+        return until(look, seconds_max=WAIT_SECONDS_MAX)
 
     def mapping_log(self) -> str:
         """Return what the mapping's poller logged."""

@@ -11,7 +11,8 @@ from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_subscription import PulsarSubscription
 from tests.brokers import pulsar
-from tests.integration.pulsar.topics import Reader, Topic
+from tests.integration.pulsar.topics import Topic
+from tests.integration.readers import Reader
 
 __all__ = ["pulsar"]
 

@@ -11,7 +11,9 @@ from pipeline.errors import OperatingError
 from pipeline.ledger.state import Slice
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_position import MessagePlace, pack, unpack
-from tests.integration.pulsar.topics import Reader, Topic, numbered, until
+from tests.integration.pulsar.topics import Topic, numbered
+from tests.integration.readers import Reader, poll_until
+from tests.waiting import until
 
 Sources = Callable[[Topic], PulsarSource]
 LARGE_BYTES = 6_000_000
@@ -119,13 +121,13 @@ def test_the_committed_message_of_an_idle_partition_stays(
 ) -> None:
     worker = reader(expiring)
     expiring.send(*numbered(0, 10))
-    until(lambda: len(worker.values(expiring.shard(0))) == 10, worker)
+    poll_until(lambda: len(worker.values(expiring.shard(0))) == 10, worker)
     committed = worker.after[expiring.shard(0)]
-    until(lambda: expiring.backlog() == 1, worker)
+    poll_until(lambda: expiring.backlog() == 1, worker)
     expiring.roll()
     expiring.send(b"later")
     expiring.trim()
-    until(lambda: worker.values(expiring.shard(0))[-1] == b"later", worker)
+    poll_until(lambda: worker.values(expiring.shard(0))[-1] == b"later", worker)
     found = read(source(expiring), expiring, committed)
     assert (values(found), found.held) == ([b"later"], True)
 

@@ -10,7 +10,8 @@ from pipeline.core.records import Position
 from pipeline.errors import OperatingError
 from pipeline.sources import pulsar_subscription
 from pipeline.sources.pulsar import LOOKBACK_ENTRIES
-from tests.integration.pulsar.topics import Reader, Topic, numbered, until
+from tests.integration.pulsar.topics import Topic, numbered
+from tests.integration.readers import Reader, poll_until
 
 Readers = Callable[..., Reader]
 
@@ -18,7 +19,7 @@ Readers = Callable[..., Reader]
 def alone(reader: Readers, topic: Topic, count: int) -> Reader:
     """Return a worker that has read the first partition's messages."""
     worker = reader(topic)
-    until(lambda: len(worker.values(topic.shard(0))) == count, worker)
+    poll_until(lambda: len(worker.values(topic.shard(0))) == count, worker)
     return worker
 
 
@@ -28,7 +29,7 @@ def test_one_worker_gets_every_partition_and_every_message_in_order(
     topic.send(*numbered(0, 100))
     topic.send(*numbered(500, 100), partition=1)
     worker = alone(reader, topic, 100)
-    until(lambda: len(worker.values(topic.shard(1))) == 100, worker)
+    poll_until(lambda: len(worker.values(topic.shard(1))) == 100, worker)
     assert worker.values(topic.shard(0)) == numbered(0, 100)
     assert worker.values(topic.shard(1)) == numbered(500, 100)
 
@@ -41,7 +42,7 @@ def test_it_goes_on_after_the_position_of_the_ledger_with_that_record_first(
     first.subscription.close()
     committed = Position(first.positions(topic.shard(0))[-3])
     second = reader(topic, {topic.shard(0): committed})
-    until(lambda: len(second.values(topic.shard(0))) == 3, second)
+    poll_until(lambda: len(second.values(topic.shard(0))) == 3, second)
     assert second.positions(topic.shard(0)) == first.positions(topic.shard(0))[-3:]
 
 
@@ -62,7 +63,7 @@ def test_a_second_worker_takes_partitions_over_and_no_message_comes_twice(
     topic.send(b"0")
     topic.send(b"0", partition=1)
     one = reader(topic)
-    until(lambda: len(one.held) == 2 and len(one.records) == 2, one)
+    poll_until(lambda: len(one.held) == 2 and len(one.records) == 2, one)
     other = reader(topic)
     other.after = one.after  # the ledger, which both of them read
     count = 0
@@ -74,11 +75,11 @@ def test_a_second_worker_takes_partitions_over_and_no_message_comes_twice(
             topic.send(b"%d" % count, partition=partition)
         return bool(one.held and other.held) and not one.held & other.held
 
-    until(shared, one, other)
+    poll_until(shared, one, other)
     topic.send(b"last")
     topic.send(b"last", partition=1)
     both = (topic.shard(0), topic.shard(1))
-    until(
+    poll_until(
         lambda: all(
             any(b"last" in reader.values(shard) for reader in (one, other)) for shard in both
         ),
@@ -98,11 +99,11 @@ def test_the_partitions_of_a_worker_that_leaves_go_to_the_other(
     topic.send(b"0")
     topic.send(b"0", partition=1)
     one = reader(topic)
-    until(lambda: len(one.held) == 2, one)
+    poll_until(lambda: len(one.held) == 2, one)
     other = reader(topic)
-    until(lambda: other.held, one, other)
+    poll_until(lambda: other.held, one, other)
     one.subscription.close()
-    until(lambda: len(other.held) == 2, other)
+    poll_until(lambda: len(other.held) == 2, other)
 
 
 def test_a_seek_goes_back_and_what_was_fetched_ahead_is_forgotten(
@@ -112,10 +113,10 @@ def test_a_seek_goes_back_and_what_was_fetched_ahead_is_forgotten(
     worker = alone(reader, topic, 20)
     shard = topic.shard(0)
     worker.subscription.seek(shard, after=Position(worker.positions(shard)[9]))
-    until(lambda: len(worker.values(shard)) == 31, worker)
+    poll_until(lambda: len(worker.values(shard)) == 31, worker)
     assert worker.values(shard)[20:] == numbered(9, 11)
     worker.subscription.seek(shard, after=None)
-    until(lambda: len(worker.values(shard)) == 51, worker)
+    poll_until(lambda: len(worker.values(shard)) == 51, worker)
     assert worker.values(shard)[31:] == numbered(0, 20)
 
 
@@ -127,11 +128,11 @@ def test_a_paused_partition_gives_nothing_and_loses_nothing(topic: Topic, reader
         worker.subscription.pause(shard)
     topic.send(*numbered(1, 200))
     topic.send(b"other", partition=1)
-    until(lambda: worker.values(topic.shard(1)) == [b"other"], worker)
+    poll_until(lambda: worker.values(topic.shard(1)) == [b"other"], worker)
     assert worker.values(shard) == [b"0"]
     for _ in range(2):
         worker.subscription.resume(shard)
-    until(lambda: len(worker.values(shard)) == 201, worker)
+    poll_until(lambda: len(worker.values(shard)) == 201, worker)
     assert worker.values(shard) == numbered(0, 201)
 
 
@@ -141,10 +142,10 @@ def test_the_broker_holds_what_is_not_settled_and_the_committed_record_itself(
     topic.send(*numbered(0, 10))
     worker = reader(topic, settles=False)
     shard = topic.shard(0)
-    until(lambda: len(worker.values(shard)) == 10, worker)
+    poll_until(lambda: len(worker.values(shard)) == 10, worker)
     assert topic.backlog() == 10
     worker.subscription.settle(shard, committed=Position(worker.positions(shard)[6]))
-    until(lambda: topic.backlog() == 4, worker)
+    poll_until(lambda: topic.backlog() == 4, worker)
 
 
 def test_lag_counts_what_follows_a_position(topic: Topic, reader: Readers) -> None:
@@ -172,7 +173,7 @@ def test_partitions_that_are_added_are_found(
     worker = alone(reader, topic, 1)
     topic.broker.add_partitions(topic.name, 4)
     topic.send(b"new", partition=3)
-    until(lambda: worker.values(topic.shard(3)) == [b"new"], worker)
+    poll_until(lambda: worker.values(topic.shard(3)) == [b"new"], worker)
 
 
 @pytest.mark.parametrize("backwards", [True, False])
@@ -187,7 +188,7 @@ def test_a_reset_of_the_subscription_moves_no_worker(
         topic.send(*numbered(10, 5))
         topic.ask("POST", f"subscription/{topic.connection.subscription}/skip_all")
     topic.send(b"end")
-    until(lambda: worker.values(topic.shard(0))[-1:] == [b"end"], worker)
+    poll_until(lambda: worker.values(topic.shard(0))[-1:] == [b"end"], worker)
     expected = [*numbered(0, 10 if backwards else 15), b"end"]
     seen = worker.positions(topic.shard(0))
     assert sorted(set(seen)) == list(dict.fromkeys(seen)), "nothing comes before what came earlier"
@@ -199,7 +200,7 @@ def test_ledgers_change_under_a_worker_and_it_goes_on(topic: Topic, reader: Read
     worker = alone(reader, topic, 5)
     topic.roll()
     topic.send(*numbered(5, 5))
-    until(lambda: len(worker.values(topic.shard(0))) == 10, worker)
+    poll_until(lambda: len(worker.values(topic.shard(0))) == 10, worker)
     assert worker.values(topic.shard(0)) == numbered(0, 10)
     assert [what for what, _ in worker.heard].count("revoked") == 0
 
@@ -222,10 +223,10 @@ def test_a_ledger_that_went_unread_makes_the_partition_come_anew(
         expiring.trim()
         return unread not in expiring.ledgers()
 
-    until(trimmed, worker)
+    poll_until(trimmed, worker)
     expiring.send(b"latest")
     worker.subscription.resume(shard)
-    until(lambda: worker.values(shard)[-1] == b"latest", worker)
+    poll_until(lambda: worker.values(shard)[-1] == b"latest", worker)
     assert worker.values(shard) != [*numbered(0, 505), b"later", b"latest"]
     assert [what for what, _ in worker.heard] == ["assigned", "revoked", "assigned"]
 
@@ -243,11 +244,11 @@ def test_settling_works_from_another_thread_while_the_worker_polls(
     topic.send(*numbered(0, 50))
     worker = reader(topic, settles=False)
     shard = topic.shard(0)
-    until(lambda: len(worker.values(shard)) == 50, worker)
+    poll_until(lambda: len(worker.values(shard)) == 50, worker)
     last = Position(worker.positions(shard)[-1])
     thread = Thread(target=worker.subscription.settle, args=(shard,), kwargs={"committed": last})
     thread.start()
-    until(lambda: topic.backlog() == 1, worker)
+    poll_until(lambda: topic.backlog() == 1, worker)
     thread.join()
 
 
@@ -259,6 +260,6 @@ def test_a_topic_with_fewer_partitions_than_before_is_refused(
     worker.poll()
     topic.broker.delete_topic(topic.name)
     topic.broker.create_topic(topic.name, 1)
-    until(lambda: any(isinstance(t, OperatingError) for t in worker.troubles), worker)
-    until(lambda: "has 1 partitions and had more" in str(worker.troubles[-1]), worker)
+    poll_until(lambda: any(isinstance(t, OperatingError) for t in worker.troubles), worker)
+    poll_until(lambda: "has 1 partitions and had more" in str(worker.troubles[-1]), worker)
     assert topic.shard(1) in str(worker.troubles[-1])

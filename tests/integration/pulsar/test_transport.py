@@ -19,7 +19,8 @@ from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from tests.integration.pulsar.conftest import make_namespace, make_topic
 from tests.integration.pulsar.shipments import shipment
-from tests.integration.pulsar.topics import Topic, until
+from tests.integration.pulsar.topics import Topic
+from tests.waiting import until
 
 Transports = Callable[..., PulsarTransport]
 Sources = Callable[[Topic], PulsarSource]

@@ -22,7 +22,8 @@ from pipeline.sources.pulsar_subscription import PulsarSubscription
 from tests.brokers import require
 from tests.integration.pulsar.conftest import make_topic
 from tests.integration.pulsar.shipments import shipment
-from tests.integration.pulsar.topics import Reader, Topic, until
+from tests.integration.pulsar.topics import Topic
+from tests.integration.readers import Reader, poll_until
 
 ROLE = "worker"
 
@@ -60,14 +61,14 @@ def topic(guarded: LocalPulsar, token_file: Path) -> Iterator[Topic]:
 @pytest.fixture
 def worker(topic: Topic) -> Iterator[Reader]:
     subscription = PulsarSubscription(topic.connection)
-    yield Reader(subscription=subscription)
+    yield Reader(subscription=subscription, settles=True)
     subscription.close()
 
 
 def first_trouble(connection: PulsarConnection) -> OperatingError:
     """Return what a worker's first poll says, after it came to its end in time."""
     subscription = PulsarSubscription(connection)
-    reader = Reader(subscription=subscription)
+    reader = Reader(subscription=subscription, settles=True)
     began = time.monotonic()
     reader.poll()
     assert time.monotonic() - began < 10
@@ -186,18 +187,18 @@ def test_a_broker_that_stands_still_is_said_so_and_a_seek_does_not_wait_for_it(
     monkeypatch.setattr(pulsar_subscription, "LOOKUP_SECONDS", 0.5)
     topic.send(b"0")
     shard = topic.shard(0)
-    until(lambda: worker.values(shard) == [b"0"], worker)
+    poll_until(lambda: worker.values(shard) == [b"0"], worker)
     pid = guarded.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        until(lambda: worker.troubles, worker)
+        poll_until(lambda: worker.troubles, worker)
         began = time.monotonic()
         worker.subscription.seek(shard, after=None)
         assert time.monotonic() - began < 0.5
     finally:
         os.kill(pid, signal.SIGCONT)
-    until(lambda: worker.values(shard) == [b"0", b"0"], worker)
+    poll_until(lambda: worker.values(shard) == [b"0", b"0"], worker)
 
 
 def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on(
@@ -206,17 +207,19 @@ def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on
     monkeypatch.setattr(pulsar_partition, "REJOIN_SECONDS", 2.0)
     shard = topic.shard(0)
     topic.send(b"0")
-    until(lambda: worker.values(shard) == [b"0"], worker)
+    poll_until(lambda: worker.values(shard) == [b"0"], worker)
     guarded.admin.ask("DELETE", f"namespaces/public/default/permissions/{ROLE}")
     for partition in (0, 1):
         topic.roll(partition)  # whoever uses it has to come back
-    until(lambda: any("no right to" in str(t) for t in worker.troubles), worker, seconds_max=40)
+    poll_until(
+        lambda: any("no right to" in str(t) for t in worker.troubles), worker, seconds_max=40
+    )
     guarded.grant(ROLE)
     topic.close()
     sender = PulsarTransport(topic.connection)
     assert sender.send([shipment(b"1")]) == [Outcome.WRITTEN]
     sender.close()
-    until(lambda: b"1" in worker.values(shard), worker, seconds_max=40)
+    poll_until(lambda: b"1" in worker.values(shard), worker, seconds_max=40)
     assert list(dict.fromkeys(worker.values(shard))) == [b"0", b"1"]
 
 
@@ -224,20 +227,20 @@ def test_a_token_that_expires_under_way_stops_both_sides_until_it_is_replaced(
     topic: Topic, guarded: LocalPulsar, token_file: Path
 ) -> None:
     token_file.write_text(guarded.token(ROLE, expires_seconds=3))
-    worker = Reader(subscription=PulsarSubscription(topic.connection))
+    worker = Reader(subscription=PulsarSubscription(topic.connection), settles=True)
     transport = PulsarTransport(topic.connection, send_seconds_max=2.0)
     sending = Sending(transport)
     shard = topic.shard(0)
-    until(lambda: len(worker.values(shard)) > 10, worker)
+    poll_until(lambda: len(worker.values(shard)) > 10, worker)
     assert not worker.troubles
-    until(lambda: worker.troubles, worker)
+    poll_until(lambda: worker.troubles, worker)
     assert guarded.service_url in str(worker.troubles[0])
-    until(lambda: sending.outcomes - {Outcome.WRITTEN}, worker)
+    poll_until(lambda: sending.outcomes - {Outcome.WRITTEN}, worker)
     token_file.write_text(guarded.token(ROLE))
     before = len(worker.values(shard))
-    until(lambda: len(worker.values(shard)) > before + 10, worker)
+    poll_until(lambda: len(worker.values(shard)) > before + 10, worker)
     everything = sending.stop()
-    until(lambda: worker.values(shard)[-1] == everything[-1], worker)
+    poll_until(lambda: worker.values(shard)[-1] == everything[-1], worker)
     assert worker.values(shard) == everything
     worker.subscription.close()
     transport.close()
@@ -248,17 +251,17 @@ def test_a_broker_that_restarts_under_load_loses_and_doubles_nothing(
     topic: Topic, guarded: LocalPulsar, worker: Reader, sending: Sending, how: str
 ) -> None:
     shard = topic.shard(0)
-    until(lambda: len(worker.values(shard)) > 50, worker)
+    poll_until(lambda: len(worker.values(shard)) > 50, worker)
     ending: Callable[[], None] = getattr(guarded, how)
     ending()
-    until(lambda: worker.troubles, worker, seconds_max=30)
+    poll_until(lambda: worker.troubles, worker, seconds_max=30)
     assert guarded.service_url in str(worker.troubles[0])
     guarded.restart()
     before = sending.written
-    until(lambda: sending.written > before + 50, worker, seconds_max=60)
+    poll_until(lambda: sending.written > before + 50, worker, seconds_max=60)
     everything = sending.stop()
     assert Outcome.REJECTED not in sending.outcomes
-    until(lambda: worker.values(shard)[-1] == everything[-1], worker)
+    poll_until(lambda: worker.values(shard)[-1] == everything[-1], worker)
     source = PulsarSource(topic.connection)
     stored = []
     after = None

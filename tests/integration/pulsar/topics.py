@@ -1,18 +1,14 @@
-"""A topic on the real broker with what fills it, and a worker reduced to its part in it."""
+"""A topic on the real broker, and what fills it."""
 
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pulsar
 
 from infra.local.brokers.pulsar import LocalPulsar
 from infra.local.brokers.pulsar_admin import path_of
-from pipeline.core.records import Position, Record, ShardId
-from pipeline.errors import OperatingError
+from pipeline.core.records import ShardId
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar_client import connect
-from pipeline.sources.pulsar_subscription import PulsarSubscription
 
 
 def numbered(first: int, count: int) -> list[bytes]:
@@ -81,56 +77,3 @@ class Topic:
     def close(self) -> None:
         if self._client is not None:
             self._client.shutdown()
-
-
-@dataclass(kw_only=True)
-class Reader:
-    """A worker reduced to its part in the stream: it keeps what it is given, partition by
-    partition, and tells what it heard in order."""
-
-    subscription: PulsarSubscription
-    after: dict[ShardId, Position] = field(default_factory=dict)
-    settles: bool = True
-    held: set[ShardId] = field(default_factory=set)
-    heard: list[tuple[str, tuple[ShardId, ...]]] = field(default_factory=list)
-    records: dict[ShardId, list[Record]] = field(default_factory=dict)
-    troubles: list[OperatingError] = field(default_factory=list)
-
-    def assigned(self, shards: tuple[ShardId, ...], /) -> Mapping[ShardId, Position | None]:
-        self.heard.append(("assigned", shards))
-        assert not self.held & set(shards)
-        self.held |= set(shards)
-        return {shard: self.after.get(shard) for shard in shards}
-
-    def revoked(self, shards: tuple[ShardId, ...], /) -> None:
-        self.heard.append(("revoked", shards))
-        assert self.held >= set(shards)
-        self.held -= set(shards)
-
-    def poll(self, seconds_max: float = 0.05) -> None:
-        try:
-            polled = self.subscription.poll(self, seconds_max=seconds_max)
-        except OperatingError as trouble:
-            self.troubles.append(trouble)
-            return
-        for shard, records in polled.items():
-            assert shard in self.held, "records of a partition that is not held"
-            self.records.setdefault(shard, []).extend(records)
-            self.after[shard] = records[-1].position
-            if self.settles:
-                self.subscription.settle(shard, committed=records[-1].position)
-
-    def values(self, shard: ShardId) -> list[bytes]:
-        return [record.data for record in self.records.get(shard, [])]
-
-    def positions(self, shard: ShardId) -> list[int]:
-        return [record.position for record in self.records.get(shard, [])]
-
-
-def until(condition: Callable[[], object], *readers: Reader, seconds_max: float = 20.0) -> None:
-    """Poll the readers in turn until a condition holds."""
-    deadline = time.monotonic() + seconds_max
-    while not condition():
-        assert time.monotonic() < deadline, [reader.troubles[-3:] for reader in readers]
-        for reader in readers:
-            reader.poll()

@@ -5,9 +5,7 @@ import os
 import re
 import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +25,7 @@ from infra.pulsar.layout import Layout
 from infra.pulsar.metadata_store import MetadataNode
 from infra.pulsar.node.apply_topics import Admin, Refused
 from infra.pulsar.roles import ADMIN
+from tests.waiting import until
 
 NODES: Final = (1, 2, 3)
 BOOKIES: Final = {1: ("bookie-1a", "bookie-1b"), 2: ("bookie-2a",), 3: ("bookie-3a",)}
@@ -36,16 +35,6 @@ METADATA_JVM: Final = Jvm(heap_mb=96, direct_mb=64, collector=SMALL)
 BOOKIE_JVM: Final = Jvm(heap_mb=192, direct_mb=160, collector=SMALL)
 BROKER_JVM: Final = Jvm(heap_mb=256, direct_mb=192, collector=SMALL)
 READY_SECONDS_MAX: Final = 180.0
-LOOK_SECONDS: Final = 0.2
-
-
-def until(look: Callable[[], bool], what: str, *, seconds_max: float = READY_SECONDS_MAX) -> None:
-    """Wait for a condition, on a machine that may be busy with other things."""
-    deadline = time.monotonic() + seconds_max
-    pause = threading.Event()
-    while not look():
-        assert time.monotonic() < deadline, f"not in {seconds_max:.0f} s: {what}"
-        pause.wait(LOOK_SECONDS)
 
 
 def exec_start(unit: str) -> list[str]:
@@ -133,7 +122,7 @@ class LocalCluster:
             self._add(
                 number, f"broker-{number}", self._render_broker(number), broker.SERVICE
             ).start()
-        until(lambda: self.brokers() == len(NODES), "three brokers serve")
+        until(lambda: self.brokers() == len(NODES), seconds_max=READY_SECONDS_MAX)
 
     def stop(self) -> None:
         for machine in self.machines.values():

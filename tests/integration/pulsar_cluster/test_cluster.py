@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import pulsar
@@ -19,7 +20,14 @@ from infra.pulsar.credentials import make_token_keys
 from infra.pulsar.node.apply_topics import Refused, Wanted
 from infra.pulsar.topics import Topics
 from tests.integration.pulsar_cluster.load import Answer, Load, body, key_of, name_of, open_producer
-from tests.integration.pulsar_cluster.machines import BOOKIES, NODES, LocalCluster, read_all, until
+from tests.integration.pulsar_cluster.machines import (
+    BOOKIES,
+    NODES,
+    READY_SECONDS_MAX,
+    LocalCluster,
+    read_all,
+)
+from tests.waiting import until
 
 PARTITIONS: Final = 6
 PRODUCERS: Final = 3
@@ -68,19 +76,20 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
     with closing(cluster.client("producer")) as client:
         load = Load(client=client, topic=TOPICS.name, producers=PRODUCERS)
         load.start()
-        until(lambda: len(load.answers) >= FIRST_ANSWERS, "the load is under way")
+        soon = partial(until, seconds_max=READY_SECONDS_MAX)
+        soon(lambda: len(load.answers) >= FIRST_ANSWERS, what="the load is under way")
         cluster.machines[LOST].kill()
         killed_at = time.monotonic()
         everywhere = set(range(PARTITIONS))
-        until(
+        soon(
             lambda: load.partitions_answered_since(killed_at) == everywhere,
-            "every partition takes messages again",
+            what="every partition takes messages again",
         )
         meanwhile = load.partitions_answered_since(killed_at)
         cluster.machines[LOST].start()
-        until(lambda: cluster.brokers() == len(NODES), "the machine's broker is back")
+        soon(lambda: cluster.brokers() == len(NODES), what="the machine's broker is back")
         all_bookies = {name for names in BOOKIES.values() for name in names}
-        until(lambda: cluster.bookies() == all_bookies, "its bookie is back, on its volumes")
+        soon(lambda: cluster.bookies() == all_bookies, what="its bookie is back, on its volumes")
         load.stop(seconds_max=60)
     with closing(cluster.client("worker")) as client:
         read = tuple(read_all(client, TOPICS.name, PARTITIONS))

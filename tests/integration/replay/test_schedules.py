@@ -18,8 +18,9 @@ from pipeline.producer.transport import Transport
 from pipeline.replay import Quarantined
 from sluice.console import progress
 from sluice.replay import CLAIM_MS, replay_stack
-from tests.faults.stack.conftest import Written, until
+from tests.faults.stack.conftest import Written
 from tests.integration.replay.conftest import ReplayRig
+from tests.waiting import until
 
 EVENTS = 5
 

@@ -2,11 +2,9 @@
 
 import io
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import boto3
@@ -25,6 +23,7 @@ from sluice.pause import pause_stack
 from sluice.resume import resume_stack
 from sluice.stack import Stack
 from sluice.up import bring_up
+from tests.waiting import until
 
 EVENTS = 2_000
 FIGURES = ("AuditedEvents", "AuditLost", "AuditDuplicated", "AuditAltered", "ConservationGap")
@@ -72,20 +71,13 @@ def audited(stack: Stack) -> tuple[list[int], dict[str, Any]]:
     return [found[name] for name in FIGURES], found
 
 
-def eventually(condition: Callable[[], object], *, seconds_max: float = 60.0) -> None:
-    deadline, never = time.monotonic() + seconds_max, Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds_max} s"
-        never.wait(0.2)
-
-
 def test_a_canary_comes_through_and_leaves_a_load_s_account_as_it_is(
     stack: Stack, load: Path
 ) -> None:
     sent = invoke(stack, "probe_function_name")["canary"]
     assert sent.startswith("canary-")
     drain(stack)
-    eventually(lambda: invoke(stack, "probe_function_name").get("CanaryFound") == 1)
+    until(lambda: invoke(stack, "probe_function_name").get("CanaryFound") == 1)
     drain(stack)
     done = account(stack, load, on_note=lambda _note: None)
     assert done.verdict.validity == "valid", done.verdict.summary()
@@ -106,7 +98,7 @@ def test_what_waits_while_everything_stands_still_is_old_and_then_is_not(
     pause_stack(stack)
     try:
         invoke(stack, "probe_function_name")
-        eventually(lambda: invoke(stack, "probe_function_name")["OldestEventAge"] > 500)
+        until(lambda: invoke(stack, "probe_function_name")["OldestEventAge"] > 500)
         assert invoke(stack, "probe_function_name")["waiting"]
     finally:
         resume_stack(stack)

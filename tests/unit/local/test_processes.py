@@ -12,6 +12,7 @@ import pytest
 
 from infra.local import processes
 from infra.local.processes import Process
+from tests.waiting import until
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
@@ -93,15 +94,12 @@ def test_a_process_follows_its_parent_into_death(start: Start, tmp_path: Path) -
         "print('up', flush=True);"
         "time.sleep(600)"
     )
-    deadline = time.monotonic() + 10
     pid = tmp_path / "pid"
-    while not (pid.exists() and pid.read_text()):
-        assert time.monotonic() < deadline
+    until(lambda: pid.exists() and pid.read_text())
     follower = processes.find(int(pid.read_text()))
     assert follower is not None
     parent.kill()
-    while processes.alive(follower):
-        assert time.monotonic() < deadline
+    until(lambda: not processes.alive(follower))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="compares ps with /proc")

@@ -2,16 +2,15 @@
 
 import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 
 import pytest
 
 from infra.local import processes
 from pipeline.errors import UserError
 from sluice.runbooks import SECTIONS, Step, environment_of, find, matches, parse_text, run
+from tests.waiting import until
 
 NAME = "runbooks/x.md"
 GONE_SECONDS_MAX = 10.0
@@ -146,10 +145,8 @@ def test_nothing_that_a_step_started_outlives_the_run(checkout: Path) -> None:
     text = written(Diagnose="```bash\nsleep 98765 &\necho $! > pid\n```\n")
     assert trouble_of(text, checkout) == ""
     pid = int((checkout / "pid").read_text())
-    deadline, never = time.monotonic() + GONE_SECONDS_MAX, Event()
-    while processes.find(pid) is not None:  # what is killed takes a moment to go
-        assert time.monotonic() < deadline
-        never.wait(0.01)
+    # What is killed takes a moment to go.
+    until(lambda: processes.find(pid) is None, seconds_max=GONE_SECONDS_MAX)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from infra.local import supervisor
 from infra.local.supervisor import LocalAws
 
-__all__ = ["aws", "client", "package_file"]
+__all__ = ["aws", "client", "make_ledger", "package_file", "where"]
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLER = "def handler(event, context):\n    return {'version': context.function_version}\n"
@@ -28,12 +29,28 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="session")
 def client(aws: LocalAws) -> Callable[[str], Any]:
     """Make a client of a service of the embedded AWS."""
-    session = boto3.session.Session(
-        aws_access_key_id=aws.access_key_id,
-        aws_secret_access_key=aws.secret_access_key,
-        region_name=aws.region,
+    return partial(boto3.session.Session().client, **where(aws))
+
+
+def where(aws: LocalAws) -> dict[str, str]:
+    """Return the words by which a client of boto3 reaches this AWS."""
+    return {
+        "endpoint_url": aws.endpoint,
+        "region_name": aws.region,
+        "aws_access_key_id": aws.access_key_id,
+        "aws_secret_access_key": aws.secret_access_key,
+    }
+
+
+def make_ledger(dynamodb: Any, name: str) -> None:
+    """Make a table with a ledger's keys, for tests that deploy nothing else."""
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
     )
-    return lambda service: session.client(service, endpoint_url=aws.endpoint)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from tests.conformance.streams import (
     StreamUnderTest,
 )
 from tests.conformance.workers import WorkerProcess
-from tests.embedded_aws import aws
+from tests.embedded_aws import aws, make_ledger, where
 from tests.waiting import until
 
 __all__ = ["aws", "kafka", "pulsar"]
@@ -44,7 +44,7 @@ class Place:
     clients: dict[str, Any]
     folder: Path
     name: str
-    where: dict[str, Any]
+    where: dict[str, str]
     stream: StreamUnderTest
     source: Source
     workers: list[WorkerProcess] = field(default_factory=list)
@@ -121,33 +121,16 @@ def begun(place: Place, **settings: Any) -> tuple[WorkerProcess, Load]:
 def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iterator[Place]:
     """A place of its own on a stream of each kind."""
     name = f"t{secrets.token_hex(6)}"
-    where: dict[str, Any] = {
-        "endpoint_url": aws.endpoint,
-        "region_name": aws.region,
-        "aws_access_key_id": aws.access_key_id,
-        "aws_secret_access_key": aws.secret_access_key,
-    }
-    made = clients(**where)
+    made = clients(**where(aws))
     made["s3"].create_bucket(Bucket=name)
-    made["dynamodb"].create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_ledger(made["dynamodb"], name)
     stream = make_stream(request, made, Front(aws.endpoint), name)
     place = Place(
         aws=aws,
         clients=made,
         folder=tmp_path,
         name=name,
-        where=where,
+        where=where(aws),
         stream=stream,
         source=source_of(stream.connection, made, table=name, bucket=name),
     )

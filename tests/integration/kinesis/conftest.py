@@ -14,7 +14,7 @@ from pipeline.errors import OperatingError
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.state import Head
 from pipeline.sources.kinesis_subscription import KinesisSubscription
-from tests.embedded_aws import aws
+from tests.embedded_aws import aws, make_ledger, where
 from tests.waiting import until
 
 __all__ = ["aws"]
@@ -98,24 +98,8 @@ class Place:
 @pytest.fixture
 def place(aws: LocalAws) -> Iterator[Place]:
     name = f"t{secrets.token_hex(6)}"
-    made = clients(
-        endpoint_url=aws.endpoint,
-        region_name=aws.region,
-        aws_access_key_id=aws.access_key_id,
-        aws_secret_access_key=aws.secret_access_key,
-    )
-    made["dynamodb"].create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    made = clients(**where(aws))
+    make_ledger(made["dynamodb"], name)
     made["kinesis"].create_stream(StreamName=name, ShardCount=2)
     made["kinesis"].get_waiter("stream_exists").wait(
         StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}

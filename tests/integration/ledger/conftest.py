@@ -1,18 +1,14 @@
 """A ledger table, a lake bucket and a stream on the embedded AWS, over real HTTP."""
 
 import json
-import os
 import secrets
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from infra.local.supervisor import LocalAws
 from pipeline import names
 from pipeline.core.records import Record, ShardId
 from pipeline.environment import clients
@@ -25,35 +21,12 @@ from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.testing.core import ScriptedCore, ScriptedSeen
 from pipeline.testing.run import Run, SimulatedWorker
+from tests.embedded_aws import aws as local_aws
+from tests.embedded_aws import make_ledger, where
 
-READY_SECONDS_MAX = 30.0
+__all__ = ["local_aws"]
+
 RUN_MS_MAX = 60_000
-
-
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The embedded AWS on a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "infra.local.launcher", "--port", str(port)]
-    command += ["--data", str(tmp_path_factory.mktemp("aws")), "--parent", str(os.getpid())]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + READY_SECONDS_MAX
-            while not is_listening(port):
-                assert process.poll() is None, "the embedded AWS ended"
-                assert time.monotonic() < deadline, "the embedded AWS is not there"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def is_listening(port: int) -> bool:
-    """Return whether somebody accepts connections."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(kw_only=True)
@@ -132,27 +105,11 @@ class Aws:
 
 
 @pytest.fixture
-def aws(endpoint: str, request: pytest.FixtureRequest) -> Aws:
+def aws(local_aws: LocalAws) -> Aws:
     """A table, a bucket and a stream of one shard, new for each test."""
-    made = clients(
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    made = clients(**where(local_aws))
     name = f"t{secrets.token_hex(6)}"
-    made["dynamodb"].create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_ledger(made["dynamodb"], name)
     made["s3"].create_bucket(Bucket=name)
     made["kinesis"].create_stream(StreamName=name, ShardCount=1)
     return Aws(**made, name=name, clock_ms=int(time.time() * 1000))

@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import pytest
 from infra.local import supervisor
 from infra.local.front.control import Front
 from infra.local.supervisor import LocalAws, Pace
+from tests.embedded_aws import where
 from tests.waiting import until
 
 Found = TypeVar("Found")
@@ -54,16 +55,7 @@ class Lab:
         self.aws = aws
         self._folder = folder
         self._state_dir = state_dir
-        self.client = cache(self._client)
-
-    def _client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.aws.endpoint,
-            region_name=self.aws.region,
-            aws_access_key_id=self.aws.access_key_id,
-            aws_secret_access_key=self.aws.secret_access_key,
-        )
+        self.client: Callable[[str], Any] = cache(partial(boto3.client, **where(aws)))
 
     def wait_for(self, look: Callable[[], Found]) -> Found:
         """Return what `look` finds, as soon as it is true."""

@@ -13,7 +13,7 @@ import pytest
 from infra.local.supervisor import LocalAws
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
-from tests.embedded_aws import aws
+from tests.embedded_aws import aws, where
 
 __all__ = ["aws"]
 
@@ -66,16 +66,10 @@ class Stream:
 
 @pytest.fixture
 def stream(aws: LocalAws) -> Iterator[Stream]:
-    where = {
-        "endpoint_url": aws.endpoint,
-        "region_name": aws.region,
-        "aws_access_key_id": aws.access_key_id,
-        "aws_secret_access_key": aws.secret_access_key,
-    }
-    kinesis = boto3.session.Session().client("kinesis", **where)  # type: ignore[call-overload]
+    kinesis = boto3.session.Session().client("kinesis", **where(aws))  # type: ignore[call-overload]
     name = f"stream-{uuid4().hex[:8]}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
     kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
-    yield Stream(name=name, where=where, kinesis=kinesis)
+    yield Stream(name=name, where=where(aws), kinesis=kinesis)
     kinesis.delete_stream(StreamName=name)
     kinesis.close()

@@ -21,14 +21,13 @@ from pipeline.environment import wall_clock_ms
 from pipeline.functions import core_for, worker_for
 from pipeline.ledger.seams import Core
 from sluice.stack import Stack
-from tests.embedded_aws import aws
+from tests.embedded_aws import aws, make_ledger
 from tests.faults.stack.conftest import Rig
 
 __all__ = ["aws"]
 
 RUN_SECONDS_MAX = 60
 LOOK_SECONDS = 0.1
-KEYS = (("pk", "HASH"), ("sk", "RANGE"))
 
 
 def strict() -> Catalog:
@@ -114,12 +113,7 @@ def rig(aws: supervisor.LocalAws, tmp_path: Path, window_seconds: int) -> Iterat
             "settings": {"window_seconds": window_seconds, "run_seconds_max": RUN_SECONDS_MAX},
         },
     )
-    boto3.client("dynamodb", **stack.where).create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_ledger(boto3.client("dynamodb", **stack.where), name)
     stack.environment.s3.create_bucket(Bucket=name)
     stack.environment.kinesis.create_stream(StreamName=name, ShardCount=1)
     consumer = Consumer(stack=stack)

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.network import HTTPS, Network, Opening, allow
+from infra.pulsar import figures
 
 CLIENT_PORT: Final = 6651
 ADMIN_PORT: Final = 8443
@@ -14,6 +15,7 @@ BOOKIE_PORT: Final = 3181
 METADATA_PORT: Final = 2181
 QUORUM_PORTS: Final = (2888, 3888)
 """Followers and elections among the metadata servers (ZooKeeper administrator's guide)."""
+FIGURES_PORTS: Final = {"broker": figures.BROKER_PORT, "bookie": figures.BOOKIE_PORT}
 KINDS: Final = ("metadata", "bookie", "broker")
 OPENINGS: Final = (
     ("metadata", "metadata", METADATA_PORT, "First entries of the cluster"),
@@ -40,14 +42,16 @@ class PulsarAccessArgs:
 
 
 class PulsarAccess(pulumi.ComponentResource):
-    """A security group for each kind of machine, and an internal load balancer for the brokers.
+    """A security group for each kind of machine, and an internal load balancer before them.
 
-    Clients ask any broker through it, are told which one serves a topic, and go there themselves.
-    TLS ends at the broker: the load balancer passes on what it cannot read.
+    Clients ask any broker through it, are told which one serves a topic, and go there themselves;
+    the watcher asks any machine for figures. TLS ends at the broker: the load balancer passes on
+    what it cannot read.
     """
 
     group_ids: dict[str, pulumi.Output[str]]
-    target_group_arn: pulumi.Output[str]
+    target_group_arns: dict[str, list[pulumi.Output[str]]]
+    """By the kind of machine."""
     host: pulumi.Output[str]
 
     def __init__(
@@ -66,9 +70,21 @@ class PulsarAccess(pulumi.ComponentResource):
         for kind in ("front", "broker"):
             self._allow(f"callers-to-{kind}", callers, self.group_ids[kind], CLIENT_PORT, "Clients")
         self._open("front", "broker", CLIENT_PORT, "Clients, and whether a broker is there")
-        balancer, self.target_group_arn = self._front()
+        front = self.group_ids["front"]
+        for kind, port in FIGURES_PORTS.items():
+            self._allow(f"callers-to-front-{port}", callers, front, port, "Figures")
+            self._open("front", kind, port, "Figures for the watcher")
+        balancer = self._front()
+        # What decides whether a broker is replaced is whether it serves clients.
+        self.target_group_arns = {
+            "broker": [
+                self._passed_on(balancer, CLIENT_PORT),
+                self._passed_on(balancer, FIGURES_PORTS["broker"], checked=CLIENT_PORT),
+            ],
+            "bookie": [self._passed_on(balancer, FIGURES_PORTS["bookie"])],
+        }
         self.host = balancer.dns_name
-        self.register_outputs({"host": self.host, "target_group_arn": self.target_group_arn})
+        self.register_outputs({"host": self.host})
 
     def _group(self, kind: str) -> pulumi.Output[str]:
         args = self._args
@@ -116,9 +132,9 @@ class PulsarAccess(pulumi.ComponentResource):
         opening = Opening(tag=tag, port=port, source=source, target=target, description=why)
         allow(f"{self._name}-{what}", opening, self._child)
 
-    def _front(self) -> tuple[aws.lb.LoadBalancer, pulumi.Output[str]]:
+    def _front(self) -> aws.lb.LoadBalancer:
         args = self._args
-        balancer = aws.lb.LoadBalancer(
+        return aws.lb.LoadBalancer(
             f"{self._name}-front",
             name=args.cluster,
             load_balancer_type="network",
@@ -130,17 +146,28 @@ class PulsarAccess(pulumi.ComponentResource):
             enable_deletion_protection=args.retain,
             opts=self._child,
         )
+
+    def _passed_on(
+        self, balancer: aws.lb.LoadBalancer, port: int, *, checked: int | None = None
+    ) -> pulumi.Output[str]:
+        """Have a port passed on to the machines of a target group; return its ARN.
+
+        Machines are well while they take connections on the port, or on the `checked` one.
+        """
+        args = self._args
+        of_clients = port == CLIENT_PORT
         targets = aws.lb.TargetGroup(
-            f"{self._name}-targets",
-            name=args.cluster,
+            f"{self._name}-targets" if of_clients else f"{self._name}-targets-{port}",
+            name=args.cluster if of_clients else f"{args.cluster}-{port}",
             protocol="TCP",
-            port=CLIENT_PORT,
+            port=port,
             vpc_id=args.network.vpc_id,
             target_type="instance",
-            # A client that hangs on a broker that went asks another one at once.
+            # A client that hangs on a machine that went asks another one at once.
             connection_termination=True,
             health_check={
                 "protocol": "TCP",
+                **({} if checked is None else {"port": str(checked)}),
                 "interval": HEALTH_SECONDS,
                 "healthy_threshold": HEALTHY_TIMES,
                 "unhealthy_threshold": HEALTHY_TIMES,
@@ -148,12 +175,12 @@ class PulsarAccess(pulumi.ComponentResource):
             opts=self._child,
         )
         listener = aws.lb.Listener(
-            f"{self._name}-listener",
+            f"{self._name}-listener" if of_clients else f"{self._name}-listener-{port}",
             load_balancer_arn=balancer.arn,
             protocol="TCP",
-            port=CLIENT_PORT,
+            port=port,
             default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
             opts=self._child,
         )
         # A group whose machines the load balancer is to check wants the listener first.
-        return balancer, pulumi.Output.all(targets.arn, listener.arn).apply(lambda v: str(v[0]))
+        return pulumi.Output.all(targets.arn, listener.arn).apply(lambda v: str(v[0]))

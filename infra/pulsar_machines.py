@@ -131,7 +131,9 @@ class MachineGroupArgs:
     key_arn: pulumi.Input[str]
     user_data: pulumi.Input[str]
     target_group_arns: Sequence[pulumi.Input[str]] = ()
-    """Where clients are sent from; with one, its health check decides what is replaced."""
+    """Where callers are sent from."""
+    stateless: bool = False
+    """Whether it keeps nothing: then the target groups' checks decide what is replaced."""
 
 
 class MachineGroup(pulumi.ComponentResource):
@@ -152,13 +154,12 @@ class MachineGroup(pulumi.ComponentResource):
         super().__init__("sluice:stream:MachineGroup", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         template = _template(name, args, child)
-        stateless = bool(args.target_group_arns)
         group = aws.autoscaling.Group(
             name,
             name=args.group,
             min_size=args.size,
             # One that is replaced on purpose may be started before the other ends.
-            max_size=args.size + 1 if stateless else args.size,
+            max_size=args.size + 1 if args.stateless else args.size,
             desired_capacity=args.size,
             vpc_zone_identifiers=args.subnet_ids,
             launch_template={
@@ -166,12 +167,12 @@ class MachineGroup(pulumi.ComponentResource):
                 "version": template.latest_version.apply(str),
             },
             target_group_arns=args.target_group_arns or None,
-            health_check_type="ELB" if stateless else "EC2",
+            health_check_type="ELB" if args.stateless else "EC2",
             service_linked_role_arn=args.starter_arn,
             health_check_grace_period=START_SECONDS_MAX,
             # Credentials are put after the first deployment: none is healthy before.
             wait_for_capacity_timeout="0",
-            instance_refresh=_refresh() if stateless else None,
+            instance_refresh=_refresh() if args.stateless else None,
             tags=[
                 {"key": key, "value": value, "propagate_at_launch": True}
                 for key, value in _tags(args).items()

@@ -8,6 +8,7 @@ from infra.pulsar import broker
 from infra.pulsar.bookie import BookieNode
 from infra.pulsar.broker import BrokerNode, Keeping
 from infra.pulsar.cluster import Cluster, Jvm, MetadataServer
+from infra.pulsar.figures import of_bookies, of_brokers
 from infra.pulsar.layout import DEFAULT_LAYOUT
 from infra.pulsar.metadata_store import MetadataNode
 from infra.pulsar.offload import Offload
@@ -95,11 +96,18 @@ def bookie_data(known: Known, *, identity: str, machine: str, journal: str, ledg
         _volume(journal, JOURNAL_DEVICE, f"{DEFAULT_LAYOUT.data}/journal"),
         _volume(ledgers, LEDGERS_DEVICE, f"{DEFAULT_LAYOUT.data}/ledgers"),
     ]
-    return user_data(node.render(), known.machine(volumes=volumes))
+    told = known.machine(volumes=volumes, figures=of_bookies(server=node.http_url))
+    return user_data(node.render(), told)
 
 
 def broker_data(
-    known: Known, *, machine: str, secret: str, keeping: Keeping, offload_bytes: int | None
+    known: Known,
+    *,
+    machine: str,
+    secret: str,
+    topic: str,
+    keeping: Keeping,
+    offload_bytes: int | None,
 ) -> str:
     """Return user data of a broker: the same for all."""
     offload = (
@@ -112,6 +120,7 @@ def broker_data(
         *((OFFLOADERS,) if offload else ()),
         secrets=[{"arn": secret, "files": BROKER_FILES}],
         topics={"bucket": known.bucket, "key": TOPICS_KEY, "port": node.admin_port},
+        figures=of_brokers(topic, admin_port=node.admin_port),
     )
     return user_data(node.render(), told, keeps_topics=True)
 

@@ -13,7 +13,7 @@ from infra.policies import Statement
 from infra.pulsar.broker import Keeping
 from infra.pulsar.programs import TOPICS_KEY
 from infra.pulsar.topics import Topics
-from infra.pulsar_access import ADMIN_PORT, CLIENT_PORT, PulsarAccess, PulsarAccessArgs
+from infra.pulsar_access import CLIENT_PORT, FIGURES_PORTS, PulsarAccess, PulsarAccessArgs
 from infra.pulsar_bucket import PulsarBucket
 from infra.pulsar_machines import (
     MachineGroup,
@@ -68,6 +68,8 @@ class PulsarStream(pulumi.ComponentResource):
 
     service_url: pulumi.Output[str]
     admin_url: pulumi.Output[str]
+    bookie_url: pulumi.Output[str]
+    """Where the watcher is told of brokers and of bookies (`infra.pulsar.figures`)."""
 
     def __init__(
         self, name: str, args: PulsarStreamArgs, opts: pulumi.ResourceOptions | None = None
@@ -97,8 +99,13 @@ class PulsarStream(pulumi.ComponentResource):
         self.service_url = pulumi.Output.concat(
             "pulsar+ssl://", self._access.host, f":{CLIENT_PORT}"
         )
-        self.admin_url = pulumi.Output.concat("https://", self._access.host, f":{ADMIN_PORT}")
+        self.admin_url = self._told_by("https", "broker")
+        self.bookie_url = self._told_by("http", "bookie")
         self.register_outputs({"service_url": self.service_url, "admin_url": self.admin_url})
+
+    def _told_by(self, scheme: str, kind: str) -> pulumi.Output[str]:
+        port = FIGURES_PORTS[kind]
+        return pulumi.Output.concat(f"{scheme}://", self._access.host, f":{port}")
 
     def _known_of(self, values: list[Any]) -> Known:
         hosts, bucket = values
@@ -236,6 +243,7 @@ class PulsarStream(pulumi.ComponentResource):
                 size=1,
                 subnet_ids=[args.network.subnet_ids[zone]],
                 user_data=told,
+                target_group_arns=self._access.target_group_arns["bookie"],
             )
 
     def _brokers(self) -> None:
@@ -263,6 +271,7 @@ class PulsarStream(pulumi.ComponentResource):
                 v[0],
                 machine=args.machines.broker,
                 secret=v[1],
+                topic=topics.name,
                 keeping=keeping,
                 offload_bytes=topics.offload_bytes if offloads else None,
             )
@@ -274,7 +283,8 @@ class PulsarStream(pulumi.ComponentResource):
             size=args.machines.brokers,
             subnet_ids=args.network.subnet_ids,
             user_data=told,
-            target_group_arns=[self._access.target_group_arn],
+            target_group_arns=self._access.target_group_arns["broker"],
+            stateless=True,
         )
 
 

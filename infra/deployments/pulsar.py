@@ -10,6 +10,7 @@ from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Access, Stream, Workers
 from infra.naming import Names
 from infra.pulsar.topics import NAMESPACE, TENANT, Topics
+from infra.pulsar_access import FIGURES_PORTS
 from infra.pulsar_bucket import PulsarBucket, PulsarBucketArgs
 from infra.pulsar_secrets import PulsarSecrets, PulsarSecretsArgs
 from infra.settings import Settings
@@ -19,15 +20,17 @@ from pipeline.errors import UserError
 
 MINUTES_PER_HOUR: Final = 60
 FRONT_CHARACTERS_MAX: Final = 32
-"""Of a load balancer's name (Elastic Load Balancing API, CreateLoadBalancer)."""
+"""Of a load balancer's name, and a target group's (Elastic Load Balancing API, CreateLoadBalancer
+and CreateTargetGroup)."""
 
 
 def check_names(settings: Settings, names: Names) -> None:
-    """Refuse, before anything is made, a stack whose load balancer AWS could not name.
+    """Refuse, before anything is made, a stack whose target groups AWS could not name.
 
     Raises UserError.
     """
-    excess = len(names.broker_cluster) - FRONT_CHARACTERS_MAX
+    longest = f"{names.broker_cluster}-{max(FIGURES_PORTS.values())}"
+    excess = len(longest) - FRONT_CHARACTERS_MAX
     if settings.pulsar_cluster == "own" and excess > 0:
         raise UserError(
             f"the stack's name {names.stack!r} is {excess} characters too long for the name of "
@@ -112,6 +115,7 @@ class PulsarDeployment:
             worker=Access(credentials=secrets["worker"]),
             watcher=Access(credentials=secrets["watcher"]),
             admin_url=stream.admin_url,
+            bookie_url=stream.bookie_url,
         )
 
     def _workers_beside(self, secrets: dict[str, pulumi.Output[str]]) -> Workers:

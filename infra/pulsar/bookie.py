@@ -8,6 +8,7 @@ from infra.pulsar.layout import DEFAULT_LAYOUT, Layout
 from infra.pulsar.properties import Value, properties
 
 MAIN: Final = "org.apache.bookkeeper.server.Main"
+LOOPBACK: Final = "127.0.0.1"
 SERVICE: Final = "pulsar-bookie.service"
 MESSAGE_BYTES_MAX: Final = 5 * 1024 * 1024
 FRAME_BYTES_MAX: Final = MESSAGE_BYTES_MAX + 10 * 1024
@@ -34,7 +35,12 @@ class BookieNode:
     address: str = ""
     """Where brokers find it; "": the machine's own."""
     interface: str = ""
-    """The one network interface on which it listens; "": all."""
+    """The one network interface on which it listens; "": all, its HTTP API on none."""
+
+    @property
+    def http_url(self) -> str:
+        """Its HTTP API, as its own machine asks it: whoever reaches that may delete ledgers."""
+        return f"http://{self.address or LOOPBACK}:{self.metrics_port}"
 
     def render(self) -> Rendered:
         """Return the bookie's files and units."""
@@ -62,7 +68,6 @@ class BookieNode:
                 "advertisedAddress": self.address,
                 "allowLoopback": True,
                 "listeningInterface": self.interface,
-                "httpServerHost": self.address,
             }
         return {
             "bookiePort": self.port,
@@ -88,6 +93,7 @@ class BookieNode:
             ),
             "prometheusStatsHttpPort": self.metrics_port,
             "httpServerEnabled": True,
+            "httpServerHost": self.address or LOOPBACK,
             "httpServerPort": self.metrics_port,
             "httpServerClass": "org.apache.bookkeeper.http.vertx.VertxHttpServer",
         }

@@ -20,6 +20,8 @@ PACKAGE: Final = "infra.pulsar.node"
 MACHINE_FILE: Final = "machine.json"
 TOPICS_SERVICE: Final = "pulsar-topics.service"
 TOPICS_TIMER: Final = "pulsar-topics.timer"
+FIGURES_SERVICE: Final = "pulsar-figures.service"
+FIGURES_RESTART_SECONDS: Final = 5
 
 
 def program(name: str, layout: Layout = DEFAULT_LAYOUT) -> tuple[str, ...]:
@@ -39,7 +41,8 @@ def user_data(
 ) -> str:
     """Return user data in base64, the same for the same machine.
 
-    Raises ValueError where EC2 would refuse it.
+    A machine that is told `figures` tells them (`infra.pulsar.figures`). Raises ValueError where
+    EC2 would refuse it.
     """
     units = dict(rendered.units)
     units[MACHINE] = Unit(
@@ -47,6 +50,14 @@ def user_data(
         start=program("machine", layout),
         user="root",
     ).render()
+    if "figures" in machine:
+        units[FIGURES_SERVICE] = Unit(
+            description="Figures of the Pulsar cluster for its watcher",
+            start=program("figures", layout),
+            after=(MACHINE,),
+            needs=layout.ready,
+            restart_seconds=FIGURES_RESTART_SECONDS,
+        ).render()
     started = list(units)
     if keeps_topics:
         units[TOPICS_SERVICE] = _topics(layout).render()

@@ -72,6 +72,7 @@ LOAD_BALANCER: Final = ResourceType(
 
 _HEALTH: Final = {
     "HealthCheckProtocol": "$healthCheck.protocol",
+    "HealthCheckPort": "$healthCheck.port",
     "HealthCheckIntervalSeconds": "$healthCheck.interval",
     "HealthyThresholdCount": "$healthCheck.healthyThreshold",
     "UnhealthyThresholdCount": "$healthCheck.unhealthyThreshold",

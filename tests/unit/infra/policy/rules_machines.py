@@ -49,7 +49,9 @@ def replaced(stack: Stack) -> Iterator[str]:
             yield f"{group.name}: may be empty"
         if not set(group.inputs["vpcZoneIdentifiers"]) <= subnets:
             yield f"{group.name}: is not in the stack's network"
-        if group.inputs.get("targetGroupArns") and group.inputs["healthCheckType"] != "ELB":
+        # What keeps data is one machine in its zone: what it says to whom replaces no disk's.
+        serves = group.inputs.get("targetGroupArns") and group.inputs["desiredCapacity"] > 1
+        if serves and group.inputs["healthCheckType"] != "ELB":
             yield f"{group.name}: keeps a machine that does not serve"
     for identifier in templates.keys() - used:
         yield f"{templates[identifier].name}: no group starts its machines"

@@ -87,10 +87,10 @@ class Partition:
 
     def due_ms(self, rules: BatchRules) -> int | None:
         """Return when its next batch is due, None while there is none or one is at work."""
-        waiting = self.waiting
-        if waiting is None or self._batch or self.phase != "following":
+        if self._batch or self.phase != "following":
             return None
-        return due_ms(waiting, rules)
+        waiting = self.waiting
+        return None if waiting is None else due_ms(waiting, rules)
 
     def next_batch(self, rules: BatchRules) -> tuple[Record, ...]:
         """Take a batch off the buffer's front, the anchor before it."""

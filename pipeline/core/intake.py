@@ -1,9 +1,6 @@
 """From stream records to payloads: masked ones set aside, aggregates split, payloads read."""
 
 from dataclasses import dataclass, field
-from typing import Final
-
-import numpy as np
 
 from pipeline.core.aggregate import NotDeaggregable, deaggregate
 from pipeline.core.batch import Batch, Limits, LostRange
@@ -11,8 +8,6 @@ from pipeline.core.payload import NotReadable, decompress
 from pipeline.core.reasons import Reason, ReasonCode
 from pipeline.core.records import Record
 from pipeline.names import REPLAY_KEY_PREFIX
-
-_NEWLINE: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +55,10 @@ def take_in(batch: Batch, limits: Limits) -> Intake:
     decoded_bytes = events = 0
     for ordinal, record in enumerate(batch.records):
         payloads, refused = _read(record, ordinal, record.position in batch.masked, limits)
-        decoded_bytes += sum(len(payload.body) for payload in payloads)
-        events += sum(payload.lines for payload in payloads) + len(refused)
+        for payload in payloads:
+            decoded_bytes += len(payload.body)
+            events += payload.lines
+        events += len(refused)
         if ordinal and (decoded_bytes > limits.decoded_bytes_max or events > limits.events_max):
             break
         intake.payloads += payloads
@@ -84,14 +81,37 @@ def _read(
     A record that is masked, cannot be split or crosses a limit alone is refused whole: `raw` is
     then what the stream held.
     """
-    reason = Reason(code=ReasonCode.MASKED, detail="killed the process each time it was read")
-    if not masked:
-        try:
-            return _split(record, ordinal, limits)
-        except (NotDeaggregable, NotReadable) as error:
-            reason = error.reason
+    if masked:
+        reason = Reason(code=ReasonCode.MASKED, detail="killed the process each time it was read")
+        return [], [_refused(record, ordinal, reason)]
+    plain = _plain(record, ordinal, limits)
+    if plain is not None:
+        return [plain], []
+    try:
+        return _split(record, ordinal, limits)
+    except (NotDeaggregable, NotReadable) as error:
+        return [], [_refused(record, ordinal, error.reason)]
+
+
+def _refused(record: Record, ordinal: int, reason: Reason) -> Refused:
     key, raw = record.partition_key, record.data
-    return [], [Refused(record=ordinal, index=0, partition_key=key, raw=raw, reason=reason)]
+    return Refused(record=ordinal, index=0, partition_key=key, raw=raw, reason=reason)
+
+
+def _plain(record: Record, ordinal: int, limits: Limits) -> Payload | None:
+    """Return the payload of a record that is bare JSON within the limits, as `_split` would.
+
+    With an event a message this is done for every event, so it does no more than it must: what
+    opens like an object bears no aggregate's magic, no compression's, and is not blank.
+    """
+    body = record.data
+    if not body.startswith(b"{") or len(body) > limits.decoded_bytes_max:
+        return None
+    lines = _count_lines(body)
+    if lines > limits.events_max:
+        return None
+    key = record.partition_key
+    return Payload(record=ordinal, index=0, partition_key=key, body=body, lines=lines)
 
 
 def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload], list[Refused]]:
@@ -131,12 +151,11 @@ def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload],
 
 
 def _count_lines(body: bytes) -> int:
-    """Return how many lines there are.
+    """Return how many lines there are; the last may lack its end.
 
     Raises:
         NotReadable: there is nothing but white space.
     """
     if not body or body.isspace():
         raise NotReadable(ReasonCode.EMPTY, "holds no event")
-    ends = int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _NEWLINE))
-    return ends + (body[-1] != _NEWLINE)
+    return body.count(b"\n") + (not body.endswith(b"\n"))

@@ -134,7 +134,10 @@ def ddl(contract: Contract) -> str:
 
 
 def compare(events: int, partitions: int, rounds: int, chosen: list[str]) -> Mapping[str, Any]:
-    """Run everybody, round after round, on one topic."""
+    """Run everybody, round after round, on one topic.
+
+    Each runs until its first rows before that, unmeasured: nobody pays for compiling its sources.
+    """
     found: dict[str, list[dict[str, float]]] = {name: [] for name in chosen}
     with tempfile.TemporaryDirectory(prefix="sluice_compare_") as scratch:
         folder = Path(scratch)
@@ -143,23 +146,13 @@ def compare(events: int, partitions: int, rounds: int, chosen: list[str]) -> Map
         try:
             broker.create_topic(TOPIC, partitions)
             size = fill(broker, events)
-            servers = broker.bootstrap_servers
+            for name in chosen:
+                first = contender_of(name, broker.bootstrap_servers, aws, folder / f"{name}first")
+                measure(first, 1, aws)
             for number in range(rounds):
                 for name in chosen:
                     out = folder / f"{name}{number}"
-                    contender: Contender
-                    if name == "sluice":
-                        connection = KafkaConnection(
-                            bootstrap_servers=servers, topic=TOPIC, group=out.name
-                        )
-                        contender = Sluice(aws, connection, out.with_suffix(".log"), out.name)
-                    else:
-                        more = []
-                        if name == "spark":
-                            jars = artifacts.folder_of("spark", lists=HERE).glob("*.jar")
-                            more = [",".join(map(str, jars)), ddl(DEPARTURES)]
-                        out.mkdir()
-                        contender = Script(name, servers, out, *more)
+                    contender = contender_of(name, broker.bootstrap_servers, aws, out)
                     found[name].append(measure(contender, events, aws))
                     sys.stderr.write(f"{name} {number}: {json.dumps(found[name][-1])}\n")
         finally:
@@ -181,6 +174,19 @@ def compare(events: int, partitions: int, rounds: int, chosen: list[str]) -> Map
             )
         },
     }
+
+
+def contender_of(name: str, servers: str, aws: LocalAws, out: Path) -> Contender:
+    """Return somebody who has read nothing yet and writes under a name of its own."""
+    if name == "sluice":
+        connection = KafkaConnection(bootstrap_servers=servers, topic=TOPIC, group=out.name)
+        return Sluice(aws, connection, out.with_suffix(".log"), out.name)
+    more = []
+    if name == "spark":
+        jars = artifacts.folder_of("spark", lists=HERE).glob("*.jar")
+        more = [",".join(map(str, jars)), ddl(DEPARTURES)]
+    out.mkdir()
+    return Script(name, servers, out, *more)
 
 
 def ratio(found: Mapping[str, list[dict[str, float]]], name: str, figure: str) -> float:

@@ -6,6 +6,7 @@ Runs until it is killed, in an environment of its own (`tests.performance.compar
 """
 
 import sys
+from pathlib import Path
 
 from quixstreams import Application  # type: ignore[import-not-found]
 from quixstreams.sinks.community.file.formats import (  # type: ignore[import-not-found]
@@ -18,7 +19,7 @@ from quixstreams.sinks.community.file.local import (  # type: ignore[import-not-
 servers, topic_name, folder = sys.argv[1:]
 app = Application(
     broker_address=servers,
-    consumer_group="quix",
+    consumer_group=Path(folder).name,
     auto_offset_reset="earliest",
     commit_interval=1.0,
     commit_every=20_000,

@@ -2,9 +2,6 @@
 
 import gc
 import logging
-import os
-import signal
-import sys
 import threading
 from typing import Final
 
@@ -16,7 +13,7 @@ from pipeline.consumer.pool import ThreadPool
 from pipeline.consumer.streams import source_of, subscription_of
 from pipeline.consumer.wiring import service_on, worker_on
 from pipeline.environment import CLIENT_CONFIG, WorkerSettings, clients, long_running_settings
-from pipeline.errors import SluiceError, UserError
+from pipeline.long_running import leave, run
 from pipeline.worker import THREADS
 
 log = logging.getLogger("sluice.worker")
@@ -59,30 +56,10 @@ def work(stop: threading.Event) -> None:
 
 
 def main() -> int:
-    """Run the worker. Returns 0 after SIGTERM, 1 for a defect, 2 for a person's mistake."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        work(stop)
-    except UserError as mistake:
-        log.critical("%s", mistake)
-        return 2
-    except SluiceError as trouble:
-        log.critical("stopped: %s", trouble)
-        return 1
-    except Exception:
-        log.exception("stopped: a defect")
-        return 1
-    log.info("left in good order")
-    return 0
+    """Run the worker; see `pipeline.long_running.run`."""
+    return run(work, log)
 
 
 if __name__ == "__main__":
-    code = main()
-    logging.shutdown()
-    sys.stdout.flush()
     # A take that outlived its grace would hold the interpreter up: its fence protects the lake.
-    os._exit(code)
+    leave(main())

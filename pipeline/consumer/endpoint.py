@@ -1,4 +1,4 @@
-"""The worker's own HTTP server: /health for ECS and load balancers, /metrics for Prometheus."""
+"""A process's own HTTP server: /health for ECS and load balancers, /metrics for Prometheus."""
 
 import json
 import threading
@@ -16,15 +16,20 @@ class Endpoint:
     """A server in a thread of its own, until it is closed."""
 
     def __init__(
-        self, host: str, port: int, *, health: Callable[[], Health], metrics: Callable[[], bytes]
+        self,
+        host: str,
+        port: int,
+        *,
+        health: Callable[[], Health],
+        metrics: Callable[[], bytes] | None = None,
     ) -> None:
         """Listen; port 0 takes a free one. Raises UserError if the address cannot be had."""
+        served: dict[str, Callable[[], Answer]] = {"/health": lambda: _health(health())}
+        if metrics is not None:
+            served["/metrics"] = lambda: _text(metrics())
 
         class Handler(_Handler):
-            answers: ClassVar = {
-                "/health": lambda: _health(health()),
-                "/metrics": lambda: _text(metrics()),
-            }
+            answers: ClassVar = served
 
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
@@ -65,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         answer = self.answers.get(self.path.partition("?")[0])
-        status, kind, body = answer() if answer else (404, "text/plain", b"see /health, /metrics\n")
+        see = f"see {', '.join(self.answers)}\n".encode()
+        status, kind, body = answer() if answer else (404, "text/plain", see)
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -1,8 +1,9 @@
 """Which source and which subscription a connection means; the brokers' clients load only here."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from pipeline.core.records import Position, ShardId
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
 from pipeline.sources.connections import (
@@ -16,6 +17,21 @@ from pipeline.sources.kinesis import KinesisSource
 from pipeline.sources.subscription import Subscription
 
 
+class TopicSource(Source, Protocol):
+    """A topic that can be read by position; several threads may, in the name of no group."""
+
+    def lag(self, shard: ShardId, /, *, after: Position | None) -> int:
+        """Return how many records a partition holds after a position, all of them after None.
+
+        Raises OperatingError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the connections."""
+        ...
+
+
 def source_of(
     connection: Connection, clients: Mapping[str, Any], *, table: str, bucket: str
 ) -> Source:
@@ -23,19 +39,24 @@ def source_of(
 
     `table` is the ledger's, `bucket` the lake's. Raises UserError for what can never be reached.
     """
-    match connection:
-        case KinesisConnection(stream=name):
-            return KinesisSource(clients["kinesis"], name, Discards(clients["s3"], bucket))
-        case KafkaConnection():
-            from pipeline.sources.kafka import KafkaSource
+    if isinstance(connection, KinesisConnection):
+        discards = Discards(clients["s3"], bucket)
+        return KinesisSource(clients["kinesis"], connection.stream, discards)
+    return topic_source_of(connection, clients, table=table)
 
-            known = DynamoLedger(clients["dynamodb"], table).shards
-            return KafkaSource(connection, known=known)
-        case PulsarConnection():
-            from pipeline.sources.pulsar import PulsarSource
 
-            known = DynamoLedger(clients["dynamodb"], table).shards
-            return PulsarSource(connection, known=known)
+def topic_source_of(
+    connection: KafkaConnection | PulsarConnection, clients: Mapping[str, Any], *, table: str
+) -> TopicSource:
+    """Return a topic to be read by position. Raises UserError for what can never be reached."""
+    known = DynamoLedger(clients["dynamodb"], table).shards
+    if isinstance(connection, KafkaConnection):
+        from pipeline.sources.kafka import KafkaSource
+
+        return KafkaSource(connection, known=known)
+    from pipeline.sources.pulsar import PulsarSource
+
+    return PulsarSource(connection, known=known)
 
 
 def subscription_of(

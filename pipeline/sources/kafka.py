@@ -126,6 +126,14 @@ class KafkaSource:
         with self._reader() as reader:
             return reader.ends(partition_of(self._connection.topic, shard))
 
+    def lag(self, shard: ShardId, *, after: Position | None) -> int:
+        """Return how many offsets come after a position, those of transactions included.
+
+        Raises OperatingError.
+        """
+        low, high = self.ends(shard)
+        return max(0, high - max(low, 0 if after is None else after + 1))
+
     def close(self) -> None:
         """Give back the connections."""
         with self._lock:

@@ -153,10 +153,9 @@ class KafkaSubscription:
     def lag(self, shard: ShardId, /, *, after: Position | None) -> int | None:
         """Ask the broker how many offsets come after a position, those of transactions included."""
         try:
-            low, high = self._source.ends(shard)
+            return self._source.lag(shard, after=after)
         except OperatingError:
             return None
-        return max(0, high - max(low, 0 if after is None else after + 1))
 
     # ------------------------------------------------------------------ fetching
 

@@ -85,27 +85,45 @@ class PulsarSource:
         """Return whether all that follows a position is still there. Raises OperatingError."""
         return self.read_after(shard, after=position, origin=None, records_max=1).held
 
-    def lag(self, shard: ShardId, *, after: Position, newest: MessagePlace) -> int:
-        """Return how many entries follow a position; at least so many over very many ledgers.
+    def lag(
+        self, shard: ShardId, *, after: Position | None, newest: MessagePlace | None = None
+    ) -> int:
+        """Return how many entries follow a position, all of them None; at least so many over very
+        many ledgers.
 
-        Raises OperatingError.
+        `newest` is where the newest message lies, by whoever knows. Raises OperatingError.
         """
 
         def first_at(place: MessagePlace) -> MessagePlace | None:
-            start = pulsar_client.message_id(shard, place)
-            reader = open_reader_at(self._client, self._connection, shard, start, 1)
-            try:
-                message = self._next(reader, time.monotonic() + READ_SECONDS_MAX)
-                return None if message is None else pulsar_client.place_of(message)
-            finally:
-                pulsar_client.leave(reader)
+            return self._first_from(shard, pulsar_client.message_id(shard, place))
 
         try:
-            return self._ends.lag(shard, unpack(after), newest, first_at)
+            # To a reader that starts at the latest message, inclusive, that one is available.
+            newest = newest or self._first_from(shard, pulsar.MessageId.latest)
+            start = unpack(after) if after is not None else self._before_oldest(shard)
+            if newest is None or start is None:
+                return 0
+            return self._ends.lag(shard, start, newest, first_at)
         except pulsar.PulsarException as error:
             raise pulsar_client.trouble(
                 error, self._connection, "count the lag", shard=shard
             ) from error
+
+    def _first_from(self, shard: ShardId, start: pulsar.MessageId) -> MessagePlace | None:
+        """Return where the first message from a place on lies, None where there is none."""
+        reader = open_reader_at(self._client, self._connection, shard, start, 1)
+        try:
+            if not reader.has_message_available():
+                return None
+            message = self._next(reader, time.monotonic() + READ_SECONDS_MAX)
+            return None if message is None else pulsar_client.place_of(message)
+        finally:
+            pulsar_client.leave(reader)
+
+    def _before_oldest(self, shard: ShardId) -> MessagePlace | None:
+        """Return the place before a partition's oldest message, None where there is none."""
+        oldest = self._first_from(shard, pulsar.MessageId.earliest)
+        return None if oldest is None else MessagePlace(oldest.ledger, oldest.entry - 1)
 
     def on_failure(
         self,

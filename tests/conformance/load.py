@@ -14,7 +14,8 @@ from pipeline.audit.history import HISTORY_SCHEMA, Answer
 from pipeline.audit.relations import find_inputs
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.verify import verify
-from pipeline.domain.contracts import CONTRACTS, PLANE_CHANGES
+from pipeline.contracts import CONTRACTS
+from pipeline.domain.contracts import PLANE_CHANGES
 from pipeline.names import LAKE_PREFIX
 from pipeline.producer.answers import Answered
 from pipeline.producer.producer import Producer

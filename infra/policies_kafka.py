@@ -4,16 +4,7 @@ Amazon MSK developer guide, "Semantics of IAM authorization policy actions and r
 and a group's ARN are the cluster's, with another word in it and the name after it.
 """
 
-from typing import Final
-
 from infra.policies import Statement, allow
-
-READING: Final = (
-    "kafka-cluster:DescribeTopic",
-    "kafka-cluster:DescribeTopicDynamicConfiguration",
-    "kafka-cluster:ReadData",
-)
-"""The topic's settings are asked for before anything is read (`pipeline.sources.kafka_topic`)."""
 
 
 def topic_arn(cluster_arn: str, topic: str) -> str:
@@ -27,10 +18,20 @@ def group_arn(cluster_arn: str, group: str) -> str:
 
 
 def read_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
-    """Read one topic as a member of one group, and nothing else of the cluster."""
+    """Read one topic as a member of one group, and nothing else of the cluster.
+
+    A worker asks for the topic's settings before it begins (`pipeline.sources.kafka_topic`).
+    """
     return [
         allow(["kafka-cluster:Connect"], [cluster_arn]),
-        allow(READING, [topic_arn(cluster_arn, topic)]),
+        allow(
+            [
+                "kafka-cluster:DescribeTopic",
+                "kafka-cluster:DescribeTopicDynamicConfiguration",
+                "kafka-cluster:ReadData",
+            ],
+            [topic_arn(cluster_arn, topic)],
+        ),
         allow(
             ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"],
             [group_arn(cluster_arn, group)],
@@ -42,5 +43,12 @@ def watch_topic(cluster_arn: str, *, topic: str) -> list[Statement]:
     """Read one topic by position, and send it canaries as an idempotent producer does."""
     return [
         allow(["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"], [cluster_arn]),
-        allow([*READING, "kafka-cluster:WriteData"], [topic_arn(cluster_arn, topic)]),
+        allow(
+            [
+                "kafka-cluster:DescribeTopic",
+                "kafka-cluster:ReadData",
+                "kafka-cluster:WriteData",
+            ],
+            [topic_arn(cluster_arn, topic)],
+        ),
     ]

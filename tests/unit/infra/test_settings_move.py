@@ -144,7 +144,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     ),
 }
 OF_TOPICS = {
-    *("stream", "partition_count", "service_url"),
+    *("stream", "partition_count", "service_url", "broker_count"),
     *KafkaSettings.model_fields,
     *PulsarSettings.model_fields,
     *WorkerSettings.model_fields,

@@ -18,7 +18,23 @@ GIVEN = {
 }
 ARN = "arn:aws:kafka:eu-central-1:123456789012:cluster/theirs/0123-4567"
 IMAGE = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/theirs:1"
-PULLING = ("network-ecr.api.policy", "network-ecr.dkr.policy", "worker-execution-policy.policy")
+PULLING = (
+    *("network-ecr.api.policy", "network-ecr.dkr.policy"),
+    *("worker-execution-policy.policy", "watcher-execution-policy.policy"),
+)
+SERVICES = ("worker", "watcher")
+
+
+def _told(variable: str) -> set[str]:
+    """A variable of both services' containers."""
+    return {f"{service}-definition.environment.{variable}" for service in SERVICES}
+
+
+def _alarm(rule: str, *, moved: str = "threshold") -> set[str]:
+    return {f"alarms-{rule}.{moved}"}
+
+
+WATCH = "watcher-definition.environment.SLUICE_WATCH"
 
 Moved = tuple[Mapping[str, str], str, set[str]]
 
@@ -34,13 +50,15 @@ MOVES: Mapping[str, Moved] = {
         {
             "stream-topic.configs.retention.ms",
             "stream-configuration.serverProperties",
-            "worker-definition.environment.SLUICE_RETENTION_SECONDS",
+            *_told("SLUICE_RETENTION_SECONDS"),
+            *_alarm("age-against-retention"),
+            *_alarm("age-against-retention", moved="alarmDescription"),
         },
     ),
     "service_url": (
         GIVEN,
         "b-2.example.com:9098",
-        {"worker-definition.environment.SLUICE_CONNECTION"},
+        _told("SLUICE_CONNECTION"),
     ),
     "kafka_version": (
         ON_KAFKA,
@@ -52,7 +70,30 @@ MOVES: Mapping[str, Moved] = {
         "kafka.m7g.xlarge",
         {"stream.brokerNodeGroupInfo.instanceType"},
     ),
-    "kafka_brokers_per_zone": (ON_KAFKA, "2", {"stream.numberOfBrokerNodes"}),
+    "kafka_brokers_per_zone": (
+        ON_KAFKA,
+        "2",
+        {
+            "stream.numberOfBrokerNodes",
+            WATCH,
+            "dashboard.dashboardBody",
+            "alarms-broker-disk.metricQueries.0.expression",
+            *(
+                f"alarms-broker-disk.metricQueries.{number}.{path}"
+                for number in (4, 5, 6)
+                for path in (
+                    *("id", "returnData", "metric.namespace", "metric.metricName", "metric.stat"),
+                    *("metric.period", "metric.dimensions.Broker ID"),
+                    "metric.dimensions.Cluster Name",
+                )
+            ),
+        },
+    ),
+    "broker_count": (
+        {**GIVEN, "broker_count": "3"},
+        "4",
+        {WATCH},
+    ),
     "kafka_volume_gb": (
         ON_KAFKA,
         "500",
@@ -61,38 +102,50 @@ MOVES: Mapping[str, Moved] = {
     "kafka_security": (
         GIVEN,
         "plaintext",
-        {"worker-definition.environment.SLUICE_CONNECTION"},
+        _told("SLUICE_CONNECTION"),
     ),
     "kafka_cluster_arn": (
         {**GIVEN, "kafka_security": "iam", "kafka_cluster_arn": f"{ARN}-1"},
         ARN,
-        {"worker-task-policy.policy"},
+        {f"{service}-task-policy.policy" for service in SERVICES},
     ),
     "worker_cpu_units": (ON_KAFKA, "512", {"worker-definition.cpu"}),
     "worker_memory_mb": (ON_KAFKA, "4096", {"worker-definition.memory"}),
     "workers_min": (ON_KAFKA, "2", {"worker-service.desiredCount", "worker-scaling.minCapacity"}),
-    "workers_max": (ON_KAFKA, "9", {"worker-scaling.maxCapacity"}),
+    "workers_max": (
+        ON_KAFKA,
+        "9",
+        {"worker-scaling.maxCapacity", *_alarm("consumer-lag")},
+    ),
     "worker_lag_max": (
         ON_KAFKA,
         "77",
         {
             "worker-scaling-by-lag.targetTrackingScalingPolicyConfiguration.targetValue",
+            *_alarm("consumer-lag"),
         },
     ),
     "worker_batch_ms": (
         ON_KAFKA,
-        "1000",
-        {"worker-definition.environment.SLUICE_WORKER_BATCH_AGE_MS"},
+        "10000",
+        {
+            "worker-definition.environment.SLUICE_WORKER_BATCH_AGE_MS",
+            "watcher-definition.environment.SLUICE_CANARY_SECONDS_MAX",
+        },
     ),
     "worker_grace_seconds": (
         ON_KAFKA,
         "60",
         {
-            "worker-definition.stopTimeout",
-            "worker-definition.environment.SLUICE_WORKER_GRACE_SECONDS",
+            *(f"{service}-definition.stopTimeout" for service in SERVICES),
+            *_told("SLUICE_WORKER_GRACE_SECONDS"),
         },
     ),
-    "worker_image": (ON_KAFKA, IMAGE, {"worker-definition.image", *PULLING}),
+    "worker_image": (
+        ON_KAFKA,
+        IMAGE,
+        {*(f"{service}-definition.image" for service in SERVICES), *PULLING},
+    ),
 }
 
 
@@ -102,18 +155,19 @@ def _moved(register: Callable[..., Any], base: Mapping[str, str], **more: str) -
 
 
 def _flat(registered: Any) -> dict[str, Any]:
-    """Every input; what is JSON of the worker's container and of the topic told by its parts."""
+    """Every input; what is JSON of a service's container and of the topic told by its parts."""
     leaves = dict(registered.leaves())
-    (container,) = json.loads(leaves.pop("worker-definition.containerDefinitions"))
-    told = {pair["name"]: pair["value"] for pair in container.pop("environment")}
-    leaves |= {f"worker-definition.environment.{k}": v for k, v in told.items()}
-    leaves |= {f"worker-definition.{k}": json.dumps(v) for k, v in container.items()}
+    for service in SERVICES:
+        (container,) = json.loads(leaves.pop(f"{service}-definition.containerDefinitions"))
+        told = {pair["name"]: pair["value"] for pair in container.pop("environment")}
+        leaves |= {f"{service}-definition.environment.{k}": v for k, v in told.items()}
+        leaves |= {f"{service}-definition.{k}": json.dumps(v) for k, v in container.items()}
     configs = json.loads(leaves.pop("stream-topic.configs", "{}"))
     return leaves | {f"stream-topic.configs.{k}": v for k, v in configs.items()}
 
 
 def test_every_setting_of_topics_and_workers_is_in_the_table() -> None:
-    settings = {"partition_count", "service_url", *KafkaSettings.model_fields}
+    settings = {"partition_count", "service_url", "broker_count", *KafkaSettings.model_fields}
     assert {*MOVES, "kafka_cluster"} == settings | {
         "retention_hours",
         *WorkerSettings.model_fields,
@@ -135,13 +189,18 @@ def test_a_cluster_without_servers_has_no_brokers_to_size_and_all_else_is_the_sa
     ours = {key.partition(".")[0] for key in moved}
     assert ours - {"dashboard"} == {
         *("stream", "stream-configuration", "stream-log-group", "stream-topic"),
+        *("alarms-broker-down", "alarms-broker-disk", "alarms-under-replicated"),
+        # Of what the page is made, and how many brokers are looked for.
+        *("alarms-data-at-risk", "watcher-definition"),
     }
+    assert {key for key in moved if key.startswith("watcher-definition")} == {WATCH}
 
 
 def test_a_given_cluster_is_made_and_allowed_into_by_nobody(register: Callable[..., Any]) -> None:
     registered = register(GIVEN)
     assert not [name for name in registered.resources if name.startswith("stream")]
-    assert "kafka-cluster" not in registered.inputs("worker-task-policy")["policy"]
+    for service in SERVICES:
+        assert "kafka-cluster" not in registered.inputs(f"{service}-task-policy")["policy"]
     assert registered.outputs["connection"] == {
         "kind": "kafka",
         "bootstrap_servers": "b-1.example.com:9098",

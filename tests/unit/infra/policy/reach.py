@@ -19,6 +19,7 @@ PURE: Final = ("pipeline.core.", "pipeline.audit.")
 ALWAYS: Final = {"__init__", "__post_init__", "__call__", "__iter__", "__enter__", "__exit__"}
 
 
+FUNCTIONS: Final = "pipeline.functions"
 ENTRIES: Final = {
     "processing": "process_stream",
     "sweeper": "sweep_ledger",
@@ -26,7 +27,7 @@ ENTRIES: Final = {
     "auditor": "audit_lake",
     "scaler": "scale_shards",
 }
-"""The function of `pipeline.functions` that each handler runs."""
+"""The function of FUNCTIONS that each handler runs."""
 
 ACTIONS: Final = {
     ("s3", "ListObjectsV2"): {"s3:ListBucket"},
@@ -55,7 +56,12 @@ class Mentioned(NamedTuple):
 
 def called(kind: str) -> set[str]:
     """The actions of every operation that a function's code can reach."""
-    reached = attributes_reached(ENTRIES[kind])
+    return called_by(ENTRIES[kind], of=FUNCTIONS)
+
+
+def called_by(entry: str, *, of: str) -> set[str]:
+    """The actions of every operation that can be reached from a function of a module."""
+    reached = attributes_reached(entry, of=of)
     found = set[str]()
     for service in ("s3", "dynamodb", "kinesis", "cloudwatch"):
         for operation in get_session().get_service_model(service).operation_names:
@@ -68,9 +74,9 @@ def _as_python(operation: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
 
 
-def attributes_reached(entry: str) -> frozenset[str]:
-    """Every attribute that code mentions which a function of `pipeline.functions` can reach."""
-    things, attributes = {Named("pipeline.functions", entry)}, set[str]()
+def attributes_reached(entry: str, *, of: str = FUNCTIONS) -> frozenset[str]:
+    """Every attribute that code mentions which a function of a module can reach."""
+    things, attributes = {Named(of, entry)}, set[str]()
     done: set[int] = set()
     while True:
         waiting = [(m, b) for m, b in _bodies(things, attributes) if id(b) not in done]

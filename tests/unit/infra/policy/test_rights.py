@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from pipeline import names
-from tests.unit.infra.policy.reach import ENTRIES, attributes_reached, called
+from tests.unit.infra.policy.reach import ENTRIES, attributes_reached, called, called_by
 from tests.unit.infra.policy.stack import statements
 
 DECRYPTING: Final = {"kms:Decrypt", "kms:DescribeKey"}
@@ -92,6 +92,61 @@ def _prefixes(allowed: list[dict[str, Any]], action: str) -> set[str]:
         if action in statement["Action"]
         for arn in statement["Resource"]
     }
+
+
+GIVEN: Final = {
+    "stream": "kafka",
+    "kafka_cluster": "given",
+    "kafka_security": "tls",
+    "service_url": "b-1.example.com:9094",
+    "package": "local",
+}
+"""A cluster that asks IAM for nothing."""
+
+
+def test_the_watcher_may_do_what_its_code_calls_and_nothing_else(
+    register: Callable[..., Any],
+) -> None:
+    allowed = statements(register(GIVEN).resources["watcher-task-policy"])
+    actions = {action for statement in allowed for action in statement["Action"]}
+    # What sends to any stream can send to Kinesis as well, whose streams no watcher takes.
+    called_for = called_by("main", of="pipeline.watcher.__main__") - {"kinesis:PutRecords"}
+    assert actions == called_for | DECRYPTING
+    assert _prefixes(allowed, "s3:GetObject") == {f"lake/{names.CANARY_TABLE}/"}
+
+
+def test_the_watcher_reads_its_topic_and_sends_canaries_in_no_group(
+    register: Callable[..., Any],
+) -> None:
+    registered = register({"stream": "kafka", "package": "local"})
+    granted = {
+        action.removeprefix("kafka-cluster:"): statement["Resource"]
+        for statement in statements(registered.resources["watcher-task-policy"])
+        for action in statement["Action"]
+        if action.startswith("kafka-cluster:")
+    }
+    cluster = registered.resources["stream"].outputs["arn"]
+    (topic,) = {arn for resources in granted.values() for arn in resources if arn != cluster}
+    assert topic.endswith("/sluice-dev-events")
+    # MSK guide, "Authorization policy actions": an idempotent producer asks the cluster.
+    assert granted == {
+        "Connect": [cluster],
+        "WriteDataIdempotently": [cluster],
+        **{action: [topic] for action in ("DescribeTopic", "ReadData", "WriteData")},
+    }
+
+
+def test_watcher_and_workers_are_told_secrets_of_their_own(register: Callable[..., Any]) -> None:
+    registered = register({"stream": "pulsar", "package": "local"})
+    secrets = registered.outputs["broker_secrets"]
+    for kind in ("worker", "watcher"):
+        told = {
+            arn
+            for statement in statements(registered.resources[f"{kind}-execution-policy"])
+            if "secretsmanager:GetSecretValue" in statement["Action"]
+            for arn in statement["Resource"]
+        }
+        assert told == {secrets[kind]}
 
 
 def test_a_function_is_what_its_handler_runs(register: Callable[..., Any]) -> None:

@@ -64,7 +64,7 @@ def test_what_is_emitted_is_the_catalogue_and_nothing_is_catalogued_in_vain(
         (metric.name, metric.unit, dimensions)
         for metric in CATALOGUE
         # Those of the others: tests/unit/consumer/test_service.py, test_shard_scaler.py and
-        # tests/unit/watcher/test_watch.py.
+        # tests/unit/watcher/test_catalogue.py.
         if metric.origin not in ("worker", "scaler", "watcher")
         for dimensions in metric.dimensions
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,13 @@ class World:
             gauges=gauges,
             loop=loop,
         )
+
+    def at_work(self, *texts: str, **settings: Any) -> Process:
+        """Return a process that has the shard, in which this was put then."""
+        process = self.process(**settings)
+        process.subscription.assign(self.shard)
+        self.put(*texts)
+        return process
 
     def committed(self, shard: ShardId | None = None) -> int | None:
         head = self.simulation.ledger.read_head(shard or self.shard)

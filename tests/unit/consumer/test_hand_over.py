@@ -10,9 +10,7 @@ import pytest
 def test_what_an_assignment_skips_is_filled_and_what_it_repeats_is_dropped(
     world: Any, skips: int, repeats: int
 ) -> None:
-    first = world.process()
-    first.subscription.assign(world.shard)
-    world.put("a", "b", "c")
+    first = world.at_work("a", "b", "c")
     first.until(world.is_in)
     second = world.process()
     second.subscription.skips_after_seek = skips
@@ -26,9 +24,7 @@ def test_what_an_assignment_skips_is_filled_and_what_it_repeats_is_dropped(
 
 
 def test_a_revoked_partition_is_let_go_only_after_its_take(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.go(rounds=2, jobs=False)
     process.subscription.revoke(world.shard)
     process.go(jobs=False)
@@ -57,9 +53,7 @@ def test_a_take_that_outlives_its_grace_meets_the_fence(world: Any) -> None:
 
 
 def test_a_partition_that_comes_back_waits_for_its_own_old_take(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.go(rounds=2, jobs=False)
     process.pool.stuck = True
     process.subscription.revoke(world.shard)
@@ -89,9 +83,7 @@ def test_two_workers_forced_onto_one_partition_write_nothing_twice(world: Any) -
 
 
 def test_leaving_lets_takes_end_and_acknowledges_them(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.go(rounds=2, jobs=False)
 
     process.loop.leave()

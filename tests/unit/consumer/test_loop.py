@@ -10,9 +10,7 @@ from pipeline.testing.core import Killed
 
 
 def test_what_is_put_is_in_the_lake_and_only_then_acknowledged(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a", "b")
+    process = world.at_work("a", "b")
     process.go(rounds=2, jobs=False)
     assert process.subscription.settled == {}
 
@@ -24,9 +22,7 @@ def test_what_is_put_is_in_the_lake_and_only_then_acknowledged(world: Any) -> No
 
 
 def test_a_partition_has_one_take_at_a_time(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.go(rounds=3, jobs=False)
     world.put("b")
     process.go(rounds=3, jobs=False)
@@ -37,9 +33,7 @@ def test_a_partition_has_one_take_at_a_time(world: Any) -> None:
 
 
 def test_the_second_batch_needs_no_look_at_the_stream(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.until(world.is_in)
     reads = count_reads(process)
     world.put("b")
@@ -69,9 +63,7 @@ def count_reads(process: Any) -> list[Any]:
 def test_a_store_in_trouble_is_tried_again_and_the_stream_sought_where_the_ledger_stands(
     world: Any,
 ) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.until(world.is_in)
     process.loop.step()
     committed = world.committed()
@@ -99,9 +91,9 @@ class Failing(MemoryStore):
 
 
 def test_a_full_buffer_stops_the_fetching_and_nothing_is_dropped(world: Any) -> None:
-    process = world.process(buffer_bytes=20, polled_max=4, records_max=4)
-    process.subscription.assign(world.shard)
-    world.put(*(f"id{number:03}" for number in range(60)))
+    process = world.at_work(
+        *(f"id{number:03}" for number in range(60)), buffer_bytes=20, polled_max=4, records_max=4
+    )
     process.go(jobs=False)
     held = []
     for _ in range(10):
@@ -117,9 +109,7 @@ def test_a_full_buffer_stops_the_fetching_and_nothing_is_dropped(world: Any) -> 
 
 
 def test_a_subscription_that_somebody_moved_back_is_sought_again(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a", "b")
+    process = world.at_work("a", "b")
     process.until(world.is_in)
     process.subscription.move_back(world.shard)
     world.put("c")
@@ -150,9 +140,7 @@ def test_a_partition_whose_head_cannot_be_read_is_sought_later(world: Any) -> No
 
 
 def test_a_broker_that_is_down_holds_no_take_up(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.go()
     process.subscription.trouble = OperatingError("no broker answers")
     answered_ms = process.loop.snapshot.answered_ms
@@ -168,9 +156,7 @@ def test_a_broker_that_is_down_holds_no_take_up(world: Any) -> None:
 
 
 def test_a_ledger_that_was_restored_meanwhile_is_followed_on(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.until(world.is_in)
     backup = world.simulation.backup()
     world.put("b")
@@ -187,9 +173,7 @@ def test_a_ledger_that_was_restored_meanwhile_is_followed_on(world: Any) -> None
 
 
 def test_a_defect_ends_the_loop(world: Any) -> None:
-    process = world.process()
-    process.subscription.assign(world.shard)
-    world.put("a")
+    process = world.at_work("a")
     process.worker.core = lambda *_, **__: broken()
 
     with pytest.raises(BrokenInvariant, match="two and two"):

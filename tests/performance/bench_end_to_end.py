@@ -3,17 +3,21 @@
     python -m tests.performance.bench_end_to_end --rate 40000 --seconds 60 --shards 4
     python -m tests.performance.bench_end_to_end --rate 2000 --seconds 60
     python -m tests.performance.bench_end_to_end --stream kafka --rate 60000 --seconds 60
+    python -m tests.performance.bench_end_to_end --stream pulsar --rate 5000 --seconds 600
 
 It brings up a stack of its own in a temporary folder on a free port, sends real departures through
 the project's own load, accounts for every event, prints one JSON document and stops everything.
 A load of `--warm-up` seconds goes before the one that is measured: its first batches, `cold_ms`,
 wait for the functions to start. `cpu_seconds` is by process, from the start of the producers until
 every shard is drained; the verifier runs after that. `lake_events_per_second_min` adds the longest
-wait to the time of sending.
+wait to the time of sending. `resident_mb_by_third` is the median of the memory that all processes
+of a kind hold together, in each third of the load: in a soak the last is to be like the middle one,
+whose ratio is `resident_growth`.
 """
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 import threading
@@ -36,6 +40,8 @@ from sluice.stack import Stack, folder_of
 from sluice.up import bring_up
 
 STACK: Final = "bench"
+WORKER: Final = "pipeline.consumer"
+WATCHER: Final = "pipeline.watcher"
 SAMPLE_SECONDS: Final = 0.2
 MB: Final = 2**20
 
@@ -55,6 +61,7 @@ class Meter:
         self._cpu: dict[tuple[str, int], float] = {}
         self._first: dict[tuple[str, int], float] = {}
         self._peak: dict[str, float] = defaultdict(float)
+        self._resident: dict[str, list[float]] = defaultdict(list)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -84,27 +91,42 @@ class Meter:
         """Return the greatest resident memory of one process of each kind, in MB."""
         return {kind: round(peak) for kind, peak in sorted(self._peak.items())}
 
+    def resident_mb_by_third(self) -> dict[str, list[int]]:
+        """Return the median of what the processes of each kind held together, in MB."""
+        thirds = {}
+        for kind, samples in sorted(self._resident.items()):
+            third = len(samples) // 3
+            if third:
+                parts = (samples[:third], samples[third:-third], samples[-third:])
+                thirds[kind] = [round(statistics.median(part)) for part in parts]
+        return thirds
+
     def _watch(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
             self._sample()
 
     def _sample(self, *, first: bool = False) -> None:
+        resident: dict[str, float] = defaultdict(float)
         for kind, process in self._processes():
             try:
                 times = process.cpu_times()
                 peak = peak_mb(process.pid)
+                resident[kind] += process.memory_info().rss / MB
             except (psutil.Error, OSError, IndexError):
                 continue  # it ended meanwhile: its last sample stands
             self._cpu[kind, process.pid] = times.user + times.system
             self._peak[kind] = max(self._peak[kind], peak)
             if first:
                 self._first[kind, process.pid] = times.user + times.system
+        for kind, held in resident.items():
+            self._resident[kind].append(held)
 
     def _processes(self) -> Iterator[tuple[str, psutil.Process]]:
         aws = supervisor.running(self._folder)
         if aws is not None:
             pids = {"emulator": [aws.emulator_pid], "mapping": [aws.mapping_pid]}
-            pids |= {"function": aws.worker_pids(), "worker": aws.task_pids()}
+            pids |= {"function": aws.worker_pids(), "worker": aws.task_pids(WORKER)}
+            pids["watcher"] = aws.task_pids(WATCHER)
             for kind, of_kind in {**pids, "broker": self._broker_pids}.items():
                 yield from ((kind, psutil.Process(p)) for p in of_kind if psutil.pid_exists(p))
         for child in psutil.Process().children():
@@ -137,6 +159,7 @@ def measure(stack: Stack, **wanted: Any) -> dict[str, Any]:
     evaluation, paths = conclude(stack, folder)
     report = json.loads(paths.json.read_text(encoding="utf-8"))
     note = json.loads((folder / "load.json").read_text(encoding="utf-8"))
+    thirds = meter.resident_mb_by_third()
     latency, tables = report["latency"], report["facts"]["tables"]
     send_seconds = (note["ended_us"] - note["started_us"]) / 1_000_000
     seconds_max = send_seconds + latency["overall"]["max_ms"] / 1_000
@@ -156,6 +179,8 @@ def measure(stack: Stack, **wanted: Any) -> dict[str, Any]:
         "files": sum(table["files"] for table in tables.values()),
         "cpu_seconds": meter.cpu_seconds(),
         "peak_mb": meter.peak_mb(),
+        "resident_mb_by_third": thirds,
+        "resident_growth": {kind: round(mb[2] / mb[1], 3) for kind, mb in thirds.items()},
     }
 
 

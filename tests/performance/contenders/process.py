@@ -15,7 +15,7 @@ from pipeline import names
 from pipeline.core.records import ShardId
 from pipeline.environment import clients
 from pipeline.ledger.dynamodb import DynamoLedger
-from pipeline.sources.connections import KafkaConnection
+from pipeline.sources.connections import Connection
 from tests.embedded_aws import make_ledger, where
 
 HERE: Final = Path(__file__).resolve().parent
@@ -96,7 +96,7 @@ class Script:
 class Sluice:
     """The worker of this project, on a ledger and a lake of its own."""
 
-    def __init__(self, aws: LocalAws, connection: KafkaConnection, log: Path, name: str) -> None:
+    def __init__(self, aws: LocalAws, connection: Connection, log: Path, name: str) -> None:
         made = clients(**where(aws))
         made["s3"].create_bucket(Bucket=name)
         make_ledger(made["dynamodb"], name)

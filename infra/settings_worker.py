@@ -15,6 +15,10 @@ MEMORY_MB: Final = {
 """What Fargate gives a task of so many CPU units (ECS developer guide, "Amazon ECS task definition
 parameters for Fargate", "Task size")."""
 
+WATCHER_CPU_UNITS: Final = 256
+WATCHER_MEMORY_MB: Final = 512
+"""The least that Fargate has: a look a minute is little work."""
+
 IMAGE: Final = r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9][a-z0-9._/-]*[:@][\w.:-]+$"
 
 

@@ -7,6 +7,13 @@ from infra.settings import BROKER_ZONES, Settings
 from pipeline import metrics
 from pipeline.metrics import Metric
 
+OF_BROKERS: Final = (
+    metrics.BROKERS_MISSING,
+    metrics.UNDER_REPLICATED,
+    metrics.DISK_PERCENT,
+    metrics.BACKLOG_PERCENT,
+)
+"""What a watcher may tell of brokers, whatever they are."""
 GB: Final = 10**9
 MS_PER_SECOND: Final = 1_000
 
@@ -39,13 +46,13 @@ class Topic:
             self.brokers_tell and self.brokers is not None,
             self.bookies_tell and self.bookies is not None,
         )
-        told = {
-            metrics.BROKERS_MISSING: any(counted),
-            metrics.UNDER_REPLICATED: self.brokers_tell if on_kafka else self.bookies_tell,
-            metrics.DISK_PERCENT: self.bookies_tell,
-            metrics.BACKLOG_PERCENT: self.brokers_tell and self.backlog_bytes_max is not None,
-        }
-        return tuple(metric for metric, is_told in told.items() if is_told)
+        told = (
+            any(counted),
+            self.brokers_tell if on_kafka else self.bookies_tell,
+            self.bookies_tell,
+            self.brokers_tell and self.backlog_bytes_max is not None,
+        )
+        return tuple(metric for metric, is_told in zip(OF_BROKERS, told, strict=True) if is_told)
 
 
 def topic_of(settings: Settings) -> Topic:

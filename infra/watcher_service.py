@@ -11,9 +11,6 @@ from pipeline import metrics
 
 CONTAINER: Final = "watcher"
 COMMAND: Final = ("python", "-m", "pipeline.watcher")
-CPU_UNITS: Final = 256
-MEMORY_MB: Final = 512
-"""The least that Fargate has (ECS developer guide, "Task size"): a look a minute is little work."""
 _WIDGETS: Final = (
     Widget(title="Age of the oldest event (ms)", lines=own_series("Maximum", metrics.OLDEST_MS)),
     Widget(title="Age of the newest canary (ms)", lines=own_series("Maximum", metrics.CANARY_MS)),

@@ -67,10 +67,10 @@ class Batches:
     def watches_a_month(self) -> float:
         """Runs of sweeper and probe, one a minute each, of the auditor, and of a scaler.
 
-        Workers sweep for themselves, and no other function reads a topic.
+        On a topic the watcher's looks, one a minute: workers sweep for themselves.
         """
         if self.on_topic:
-            return 0
+            return self._minutes
         return self._minutes * 2 + self.audits_a_month + self.scalings_a_month
 
     @property

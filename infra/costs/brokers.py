@@ -15,7 +15,7 @@ LARGE: Final = {"medium": 0.5, "large": 1.0, "xlarge": 2.0}
 MSK_PRICES: Final = {"kafka.m5": "msk_broker_hour", "kafka.m7g": "msk_m7g_hour"}
 ROOT_GB: Final = 10
 METADATA_GB: Final = 10
-SECRETS: Final = 4
+SECRETS: Final = 5
 """Of each machine, of each metadata server, and of a cluster (`infra.pulsar_machines`,
 `infra.stream_pulsar`, `infra.pulsar_secrets`)."""
 READ_ELSEWHERE: Final = 2 / 3

@@ -5,6 +5,8 @@ from typing import Final
 
 from infra.costs import figures, load, network
 from infra.costs.prices import REFERENCE, prices, regions
+from infra.costs.workers import CPU_UNITS
+from infra.settings_worker import WATCHER_CPU_UNITS, WATCHER_MEMORY_MB
 
 TEMPLATE: Final = Path(__file__).with_name("page.txt")
 """The words of the page; every figure in it is filled in from where it lives."""
@@ -38,6 +40,8 @@ def cost_page() -> str:
         values=figures.VALUES_OF_A_DIMENSION,
         key=figures.KEY_REQUESTS_AN_HOUR,
         callers=figures.KEY_CALLERS,
+        watcher_cpu=WATCHER_CPU_UNITS / CPU_UNITS,
+        watcher_gb=WATCHER_MEMORY_MB / 1024,
         worker_records=f"{figures.WORKER_BATCH_RECORDS:,}",
         take=(figures.CALLS_MS + figures.BATCH_CPU_MS) / 1_000,
         worker_interfaces="`, `".join(network.WORKER_INTERFACES),

@@ -20,11 +20,10 @@ def lake(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
     minutes = HOURS_PER_MONTH * 60
     puts = figures.PUTS_A_FILE * batches.files_a_month + figures.PUTS_A_BATCH * batches.a_month
     gets = figures.GETS_A_BATCH * batches.a_month
-    if not batches.on_topic:
-        puts += figures.LISTS_A_MINUTE * minutes
-        gets += figures.GETS_A_MINUTE * minutes
-        if batches.settings.audit_minutes:
-            gets += batches.files_a_month
+    puts += figures.LISTS_A_MINUTE * minutes
+    gets += figures.GETS_A_MINUTE * minutes
+    if batches.settings.audit_minutes and not batches.on_topic:
+        gets += batches.files_a_month
     # Expired bytes stay as old versions for as long again (infra/lake.py).
     kept = visible * months_kept(month) + hidden * months_kept(
         month, days_max=2 * batches.settings.hidden_days
@@ -64,11 +63,14 @@ def ledger(batches: Batches, prices: Prices, *, month: int) -> list[Line]:
 def _looks(batches: Batches) -> float:
     """Return how often a head is read beside batches.
 
-    Sweeper and probe each look at every head once a minute, a worker at each that it holds.
+    Sweeper and probe each look at every head once a minute; on a topic a worker at each that it
+    holds, and the watcher at all.
     """
+    once_a_minute = HOURS_PER_MONTH * 60 * batches.shards
     if batches.on_topic:
-        return SECONDS_PER_MONTH / figures.WORKER_SWEEP_SECONDS * batches.shards
-    return 2 * HOURS_PER_MONTH * 60 * batches.shards
+        swept = SECONDS_PER_MONTH / figures.WORKER_SWEEP_SECONDS * batches.shards
+        return swept + once_a_minute
+    return 2 * once_a_minute
 
 
 def write_units(item_bytes: int, *, in_transaction: bool = False) -> int:

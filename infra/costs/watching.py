@@ -11,7 +11,7 @@ from infra.costs.line import GB, HOURS_PER_MONTH, Line
 from infra.costs.prices import Prices
 from infra.costs.storage import months_kept
 from infra.settings import Settings
-from infra.watched_topic import topic_of
+from infra.watched_topic import OF_BROKERS, topic_of
 from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import MEASURES
 from pipeline.metrics import BY_STREAM, CATALOGUE, Metric, Origin
@@ -53,7 +53,9 @@ def custom_metrics(settings: Settings) -> int:
         silent |= {"worker", "watcher"}
         silent |= set() if settings.audit_minutes else {"auditor"}
         silent |= set() if settings.scales_shards else {"scaler"}
-    emitted = [m for m in (*CATALOGUE, *MEASURES) if m.origin not in silent]
+    emitted = {m for m in (*CATALOGUE, *MEASURES) if m.origin not in silent}
+    if settings.stream != "kinesis":
+        emitted -= set(OF_BROKERS) - set(topic_of(settings).metrics)
     return sum(_series(metric) for metric in emitted)
 
 

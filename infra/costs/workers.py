@@ -1,4 +1,4 @@
-"""What workers cost on Fargate: as many as the load's CPU time asks for, within their bounds."""
+"""What workers cost on Fargate, as many as the load's CPU time asks for, and their watcher."""
 
 import math
 
@@ -6,6 +6,7 @@ from infra.costs import figures
 from infra.costs.batches import Batches
 from infra.costs.line import HOURS_PER_MONTH, KB, Line
 from infra.costs.prices import Prices
+from infra.settings_worker import WATCHER_CPU_UNITS, WATCHER_MEMORY_MB
 
 CPU_UNITS = 1_024
 """One whole CPU (ECS developer guide, "Task size")."""
@@ -18,17 +19,18 @@ def workers_needed(batches: Batches) -> int:
 
 
 def workers(batches: Batches, prices: Prices) -> list[Line]:
-    """Return the workers' lines: CPU and memory by the hour."""
+    """Return the lines of workers, within their bounds, and watcher: CPU and memory by the hour."""
     settings = batches.settings
     count = min(max(workers_needed(batches), settings.workers_min), settings.workers_max)
-    hours = count * HOURS_PER_MONTH
+    running = (
+        ("workers", count, settings.worker_cpu_units, settings.worker_memory_mb),
+        ("watcher", 1, WATCHER_CPU_UNITS, WATCHER_MEMORY_MB),
+    )
     return [
-        Line(resource="workers", quantity=quantity, price=prices[key])
-        for quantity, key in (
-            (
-                hours * settings.worker_cpu_units / CPU_UNITS,
-                f"fargate_cpu_hour_{settings.architecture}",
-            ),
-            (hours * settings.worker_memory_mb / KB, f"fargate_gb_hour_{settings.architecture}"),
+        Line(resource=resource, quantity=tasks * HOURS_PER_MONTH * size, price=prices[key])
+        for resource, tasks, cpu_units, memory_mb in running
+        for size, key in (
+            (cpu_units / CPU_UNITS, f"fargate_cpu_hour_{settings.architecture}"),
+            (memory_mb / KB, f"fargate_gb_hour_{settings.architecture}"),
         )
     ]

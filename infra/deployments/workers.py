@@ -15,6 +15,7 @@ from infra.network import Network
 from infra.policies import Statement, write_logs
 from infra.policies_worker import layers_bucket, process_topic, pull_image, watch_topic
 from infra.settings import SECONDS_PER_HOUR, Settings
+from infra.settings_worker import WATCHER_CPU_UNITS, WATCHER_MEMORY_MB
 from infra.task_service import Surroundings, TaskServiceArgs, TaskSize
 from infra.watched_topic import Topic
 from infra.watcher_service import WatcherService
@@ -151,8 +152,8 @@ class Workers:
                 surroundings=self._surroundings,
                 size=TaskSize(
                     architecture=settings.architecture,
-                    cpu_units=watcher_service.CPU_UNITS,
-                    memory_mb=watcher_service.MEMORY_MB,
+                    cpu_units=WATCHER_CPU_UNITS,
+                    memory_mb=WATCHER_MEMORY_MB,
                 ),
                 variables={
                     **self._variables(stream),

@@ -137,6 +137,36 @@ def test_workers_are_paid_for_by_cpu_and_memory_within_their_bounds() -> None:
     assert any("workers_max 3 is too few" in note for note in told.notes)
 
 
+@pytest.mark.parametrize("stream", ["kafka", "pulsar"])
+def test_the_watcher_is_the_task_that_the_program_makes(
+    stream: Any, register: Callable[..., Any]
+) -> None:
+    task = register({"stream": stream, "package": "local"}).inputs("watcher-definition")
+    assert quantities(estimate(case(stream=stream)), "watcher") == {
+        "fargate_cpu_hour_arm64": int(task["cpu"]) / 1_024 * HOURS_PER_MONTH,
+        "fargate_gb_hour_arm64": int(task["memory"]) / 1_024 * HOURS_PER_MONTH,
+    }
+
+
+def test_what_a_watcher_reads_and_says_is_paid_for() -> None:
+    idle = case(0.001, stream="kafka", partition_count=10)
+    minutes = HOURS_PER_MONTH * 60
+    told = estimate(idle)
+    assert quantities(told, "lake")["s3_put"] >= figures.LISTS_A_MINUTE * minutes
+    assert quantities(told, "ledger")["dynamodb_read_unit"] >= 2 * 10 * minutes
+    assert idle.batches.watches_a_month == minutes
+
+
+def test_an_alarm_and_a_metric_are_paid_for_where_the_stack_has_them() -> None:
+    def metrics_of(**chosen: Any) -> float:
+        return quantities(estimate(case(**chosen)), "watching")["cloudwatch_metric"]
+
+    # Brokers that are missing, and partitions without a copy.
+    assert metrics_of(stream="kafka") - metrics_of(stream="kafka", kafka_cluster="serverless") == 2
+    quota = metrics_of(stream="pulsar", pulsar_backlog_gb_max=5) - metrics_of(stream="pulsar")
+    assert quota == 1
+
+
 def test_volumes_that_cannot_hold_the_retention_are_told() -> None:
     small: dict[str, Any] = {"rate": 100_000, "stream": "kafka", "kafka_volume_gb": 1}
     assert any("volumes of 3 GB are too small" in note for note in estimate(case(**small)).notes)
@@ -154,9 +184,8 @@ def test_nothing_of_functions_is_counted() -> None:
     assert "functions" not in told.by_resource
     watched = quantities(told, "watching")
     assert watched["cloudwatch_composite"] == 2
-    assert (
-        watched["cloudwatch_metric"] < quantities(estimate(case()), "watching")["cloudwatch_metric"]
-    )
+    unaudited = estimate(case(stream="kafka", audit_minutes=0))
+    assert quantities(unaudited, "watching") == watched
     assert networks(case(stream="kafka")) == ()
     ways = {way.name: way.usd for way in transports(case(stream="kafka"))}
     assert ways["Kafka, this stack"] == pytest.approx(told.by_resource["stream"])

@@ -23,7 +23,7 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -202,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     count = "shard_count" if options.stream == "kinesis" else "partition_count"
     settings = {"stream": options.stream, count: str(options.shards)}
-    with stack_of_its_own(settings) as stack:
+    with redirect_stdout(sys.stderr), stack_of_its_own(settings) as stack:
         wanted = {
             "rate": options.rate,
             "producers": options.producers,

@@ -1,6 +1,9 @@
 """From stream records to payloads: masked ones set aside, aggregates split, payloads read."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
 
 from pipeline.core.aggregate import NotDeaggregable, deaggregate
 from pipeline.core.batch import Batch, Limits, LostRange
@@ -8,6 +11,8 @@ from pipeline.core.payload import NotReadable, decompress
 from pipeline.core.reasons import Reason, ReasonCode
 from pipeline.core.records import Record
 from pipeline.names import REPLAY_KEY_PREFIX
+
+_NEWLINE: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +89,9 @@ def _read(
     if masked:
         reason = Reason(code=ReasonCode.MASKED, detail="killed the process each time it was read")
         return [], [_refused(record, ordinal, reason)]
-    plain = _plain(record, ordinal, limits)
-    if plain is not None:
-        return [plain], []
+    bare = _bare(record, ordinal, limits)
+    if bare is not None:
+        return [bare], []
     try:
         return _split(record, ordinal, limits)
     except (NotDeaggregable, NotReadable) as error:
@@ -98,20 +103,19 @@ def _refused(record: Record, ordinal: int, reason: Reason) -> Refused:
     return Refused(record=ordinal, index=0, partition_key=key, raw=raw, reason=reason)
 
 
-def _plain(record: Record, ordinal: int, limits: Limits) -> Payload | None:
-    """Return the payload of a record that is bare JSON within the limits, as `_split` would.
+def _bare(record: Record, ordinal: int, limits: Limits) -> Payload | None:
+    """Return the payload of a record that is one bare line, as `_split` would; else None.
 
     With an event a message this is done for every event, so it does no more than it must: what
     opens like an object bears no aggregate's magic, no compression's, and is not blank.
     """
     body = record.data
-    if not body.startswith(b"{") or len(body) > limits.decoded_bytes_max:
-        return None
-    lines = _count_lines(body)
-    if lines > limits.events_max:
+    size = len(body)
+    one_line = body.find(b"\n") in (-1, size - 1)
+    if not one_line or not body.startswith(b"{") or size > limits.decoded_bytes_max:
         return None
     key = record.partition_key
-    return Payload(record=ordinal, index=0, partition_key=key, body=body, lines=lines)
+    return Payload(record=ordinal, index=0, partition_key=key, body=body, lines=1)
 
 
 def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload], list[Refused]]:
@@ -151,11 +155,12 @@ def _split(record: Record, ordinal: int, limits: Limits) -> tuple[list[Payload],
 
 
 def _count_lines(body: bytes) -> int:
-    """Return how many lines there are; the last may lack its end.
+    """Return how many lines there are.
 
     Raises:
         NotReadable: there is nothing but white space.
     """
     if not body or body.isspace():
         raise NotReadable(ReasonCode.EMPTY, "holds no event")
-    return body.count(b"\n") + (not body.endswith(b"\n"))
+    ends = int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _NEWLINE))
+    return ends + (body[-1] != _NEWLINE)

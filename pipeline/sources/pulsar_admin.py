@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 
 from pipeline.errors import OperatingError, UserError
 
-ANSWER_SECONDS_MAX: Final = 5.0
-"""How long one attempt may take at each of its steps: to connect, to be answered."""
+ANSWER_SECONDS_MAX: Final = 10.0
+"""How long one attempt may take at each of its steps: to connect, to be answered. A bookie that is
+asked for all disks asks all others first."""
 ATTEMPTS_MAX: Final = 2
 """The second finds another broker behind a load balancer that has not yet noticed the first."""
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024

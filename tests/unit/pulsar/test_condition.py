@@ -16,6 +16,7 @@ from infra.pulsar.credentials import make_tls
 from pipeline import metrics
 from pipeline.errors import OperatingError, UserError
 from pipeline.probe import Found, tried
+from pipeline.sources import pulsar_admin
 from pipeline.sources.pulsar_admin import HttpApi, NoAnswer
 from pipeline.sources.pulsar_condition import NO_LEDGERS, PulsarCondition
 
@@ -216,11 +217,28 @@ def test_an_answer_of_another_shape_is_trouble_and_no_defect(api: Api, answer: s
 
 
 def test_a_broker_that_hangs_up_is_asked_once_more(api: Api) -> None:
-    api.says(BROKERS, [])
+    api.says(BROKERS, ["a:8443"])
     api.hang_ups = 1
-    assert missing(condition(api, brokers=1).missing()) == 1
+    assert missing(condition(api, brokers=1).missing()) == 0
     api.hang_ups = 2
     with pytest.raises(NoAnswer):
+        HttpApi(url=api.url).get("admin/v2/brokers", len)
+
+
+def test_a_proxy_of_the_machine_is_not_asked_for_what_is_beside_us(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.says(BROKERS, ["a:8443"])
+    monkeypatch.setenv("http_proxy", NOBODY)
+    assert HttpApi(url=api.url).get("admin/v2/brokers", len) == 1
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.says(BROKERS, ["a:8443"] * 1_000)
+    monkeypatch.setattr(pulsar_admin, "ANSWER_BYTES_MAX", 1_000)
+    with pytest.raises(OperatingError, match="says what we cannot read"):
         HttpApi(url=api.url).get("admin/v2/brokers", len)
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ KINDS = ("finds", "finds half", "trouble", "defect", "hangs")
 class Life:
     """A watch on scripted parts, with a clock that the test moves."""
 
-    def __init__(self, parts: Mapping[str, Part]) -> None:
+    def __init__(self, parts: Mapping[str, Part], *, period_ms: int = PERIOD_MS) -> None:
         self.now_ms = 0
         self.out = io.StringIO()
         self.pool = ScriptedPool()
@@ -70,7 +70,7 @@ class Life:
                 namespace="Sluice", stream="s", clock_ms=lambda: self.now_ms, log=self.out
             ),
             pool=self.pool,
-            period_ms=PERIOD_MS,
+            period_ms=period_ms,
             silence_ms_max=SILENCE_MS_MAX,
             grace_ms=1_000,
             clock_ms=lambda: self.now_ms,
@@ -211,9 +211,6 @@ def test_what_outlives_its_grace_is_left_alone() -> None:
     assert life.lines == []
 
 
-Health = Callable[[], dict[str, Any]]
-
-
 def test_a_part_that_never_ends_is_ill_health_and_is_named() -> None:
     life = Life({"lag": fate("lag", "hangs"), "oldest": fate("oldest", "finds")})
     while life.now_ms < SILENCE_MS_MAX:
@@ -223,6 +220,13 @@ def test_a_part_that_never_ends_is_ill_health_and_is_named() -> None:
     health = life.watch.health()
     assert not health.healthy
     assert health.document["reasons"] == ["lag has not ended for 360 s, over 300 s"]
+
+
+def test_a_watcher_that_seldom_looks_is_not_ill_between_two_looks() -> None:
+    life = Life({"oldest": fate("oldest", "finds")}, period_ms=2 * SILENCE_MS_MAX)
+    life.look()
+    life.now_ms += 2 * SILENCE_MS_MAX - 1
+    assert life.watch.health().healthy
 
 
 def test_a_broker_that_is_away_is_no_ill_health() -> None:

@@ -1,5 +1,6 @@
 """Say which alarms are on, since when and why, and wait until they are off."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,17 +19,24 @@ from sluice.stack import Stack
 LOOK_SECONDS: Final = 1.0
 HISTORY_MAX: Final = 20
 ON: Final = "ALARM"
+NUMBER: Final = re.compile(r"-\d+$")
+"""Ends the id of an alarm whose metrics one alarm cannot hold: broker-disk, broker-disk-2, ..."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """An alarm as CloudWatch tells it; its runbook has the same id."""
+    """An alarm as CloudWatch tells it."""
 
     id: str
     name: str
     state: str
     since: str
     reason: str
+
+    @property
+    def runbook(self) -> str:
+        """Return its runbook: of the same id, but for the number of one of several that are one."""
+        return NUMBER.sub("", self.id)
 
 
 def read(stack: Stack, ids: Sequence[str] = ()) -> list[Alarm]:
@@ -129,4 +137,4 @@ def alarms(
     on = [alarm for alarm in told if alarm.state == ON]
     result(f"alarms: {len(told)}, on: {', '.join(alarm.id for alarm in on) or 'none'}")
     for alarm in on:
-        say(f"next: ./dev sluice runbook run {alarm.id} --stack {stack}")
+        say(f"next: ./dev sluice runbook run {alarm.runbook} --stack {stack}")

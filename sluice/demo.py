@@ -27,7 +27,7 @@ from sluice.accounting import conclude
 from sluice.console import ERR, progress, result, say, shown
 from sluice.down import stop_local
 from sluice.drills.catalogue import find
-from sluice.drills.rig import Rig
+from sluice.drills.rig import Rig, processes_at_work
 from sluice.drills.run import run_drill
 from sluice.load import plan_for, send
 from sluice.stack import Stack
@@ -37,11 +37,12 @@ from sluice.up import bring_up
 STACK: Final = "demo"
 COMPRESSION: Final = 15.0
 """Times that alarms and schedules go faster than on AWS: nobody waits ten minutes for a demo."""
+CANARIES: Final = {"canary_seconds_max": "20", "canary_minutes_max": "10"}
+"""Minutes are short and canaries take real seconds: much is allowed of the former."""
 STREAMS: Final = {
-    # Minutes are short and canaries take real seconds: much is allowed of the former.
-    "kinesis": {"shard_count": "2", "canary_seconds_max": "20", "canary_minutes_max": "10"},
-    "kafka": {"stream": "kafka", "partition_count": "2"},
-    "pulsar": {"stream": "pulsar", "partition_count": "2"},
+    "kinesis": {"shard_count": "2", **CANARIES},
+    "kafka": {"stream": "kafka", "partition_count": "2", **CANARIES},
+    "pulsar": {"stream": "pulsar", "partition_count": "2", **CANARIES},
 }
 """The streams on which the story can be told, and a stack's settings for each."""
 LAST_ACT: Final = "poison-that-parses-wrong"
@@ -96,11 +97,10 @@ class Trouble:
         if busy is None:
             return  # the load has not ended: the next call looks again
         self.killed = True
-        on_kinesis = self.stack.connection.kind == "kinesis"
-        for pid in self.aws.worker_pids() if on_kinesis else self.aws.task_pids():
+        for pid in processes_at_work(self.stack, self.aws):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        whose = "function" if on_kinesis else "worker"
+        whose = "function" if self.stack.connection.kind == "kinesis" else "worker"
         self._note(f"the {whose}'s process is killed in the middle of a batch of {busy}")
 
     def _busy_shard(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Show what functions and workers wrote into their logs lately; only trouble, with --errors."""
+"""Show what functions, or workers and watcher, logged lately; only trouble, with --errors."""
 
 import re
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ ROUTINE: Final = re.compile(r'^(START|END|REPORT|INIT_START) |^\{.*"_aws"')
 
 
 def groups(stack: Stack) -> dict[str, str]:
-    """Return the log group of each function, and of the workers, by name."""
-    found = {name: f"/aws/lambda/{name}" for name in functions.names(stack)}
-    if workers.has_workers(stack):
-        service = stack.outputs["worker_service"]
-        found[service] = f"/aws/ecs/{service}"
-    return found
+    """Return the log group of each function, and of workers and watcher, by name."""
+    tasks = [stack.outputs[service] for service in workers.services(stack)]
+    return {
+        **{name: f"/aws/lambda/{name}" for name in functions.names(stack)},
+        **{name: f"/aws/ecs/{name}" for name in tasks},
+    }
 
 
 def lines(stack: Stack, group: str, *, since_ms: int, errors: bool) -> Iterator[tuple[int, str]]:
@@ -69,7 +69,7 @@ def lines(stack: Stack, group: str, *, since_ms: int, errors: bool) -> Iterator[
 )
 @click.option("--errors", is_flag=True, help="Only lines that tell of trouble.")
 @click.option(
-    "--function", "wanted", help="Only what has a name that ends so, e.g. sweeper, worker."
+    "--function", "wanted", help="Only what has a name that ends so, e.g. sweeper, watcher."
 )
 @click.pass_obj
 def logs(home: Path, stack: str, *, since_ms: int, errors: bool, wanted: str | None) -> None:

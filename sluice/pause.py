@@ -1,4 +1,4 @@
-"""Stop functions or workers from taking anything, and schedules; the stream keeps it all."""
+"""Stop functions or workers from taking anything, and what watches; the stream keeps it all."""
 
 import time
 from pathlib import Path
@@ -30,15 +30,23 @@ def wait_until(reached: functions.Reached) -> None:
 
 
 def pause_stack(stack: Stack) -> None:
-    """Stop mapping or workers, and schedules; what runs already ends by itself.
+    """Stop mapping and schedules, or workers and watcher; what runs already ends by itself.
 
     Raises OperatingError.
     """
     if workers.has_workers(stack):
-        workers.pause(stack)
+        workers.stop_workers(stack)
         wait_until(lambda: workers.look(stack).running == 0)
     else:
         functions.switch_mapping(stack, on=False, wait=wait_until)
+    stop_watching(stack)
+
+
+def stop_watching(stack: Stack) -> None:
+    """Stop what watches, and sends canaries: schedules, or the watcher. Raises OperatingError."""
+    if workers.WATCHER in stack.outputs:
+        workers.switch_watcher(stack, on=False)
+        wait_until(lambda: workers.look(stack, workers.WATCHER).running == 0)
     events = functions.client(stack, "events")
     for rule in functions.schedules(stack):
         with functions.told(f"stop the schedule {rule}"):
@@ -52,7 +60,12 @@ def pause(home: Path, stack: str) -> None:
     """Pause, and say for how long that may last."""
     found = stacks.find(home, stack)
     pause_stack(found)
+    if workers.has_workers(found):
+        result(f"workers and watcher of {stack} are stopped")
+    else:
+        seconds = found.outputs["settings"]["run_seconds_max"]
+        result(
+            f"batches and schedules of {stack} are stopped; runs under way end within {seconds} s"
+        )
     hours = found.outputs["settings"]["retention_hours"]
-    seconds = found.outputs["settings"]["run_seconds_max"]
-    result(f"batches and schedules of {stack} are stopped; runs under way end within {seconds} s")
     say(f"the stream keeps events for {hours} h; then: ./dev sluice resume --stack {stack}")

@@ -1,4 +1,4 @@
-"""Start whatever was stopped by hand: batches, workers, schedules, the processor's concurrency."""
+"""Start whatever was stopped by hand: batches, workers, what watches, a limit on concurrency."""
 
 from pathlib import Path
 
@@ -13,19 +13,14 @@ from sluice.stack import Stack
 
 
 def resume_stack(stack: Stack) -> list[str]:
-    """Start mapping and schedules and lift a limit on the processor; return what had stood still.
+    """Start workers and watcher, or mapping and schedules, and lift a limit on the processor.
 
-    The program sets no limit on the processor's concurrency, so any is one by hand. Raises
-    OperatingError.
+    Returns what had stood still. The program sets no limit on the processor's concurrency, so any
+    is one by hand. Raises OperatingError.
     """
-    started: list[str] = []
     if workers.has_workers(stack):
-        was = workers.look(stack)
-        wanted = workers.resume(stack)
-        if was.paused:
-            started.append(f"workers: {wanted} wanted, none was")
-        _resume_schedules(stack, started)
-        return started
+        return _resume_tasks(stack)
+    started: list[str] = []
     processor = functions.names(stack)[0]
     lambdas = functions.client(stack, "lambda")
     with functions.told(f"lift the limit on {processor}"):
@@ -42,6 +37,17 @@ def resume_stack(stack: Stack) -> list[str]:
 
     functions.switch_mapping(stack, on=True, wait=wait)
     return started
+
+
+def _resume_tasks(stack: Stack) -> list[str]:
+    paused = {service for service in workers.services(stack) if workers.look(stack, service).paused}
+    wanted = workers.start_workers(stack)
+    workers.switch_watcher(stack, on=True)
+    told = {
+        workers.WORKERS: f"workers: {wanted} wanted, none was",
+        workers.WATCHER: "watcher: was stopped",
+    }
+    return [words for service, words in told.items() if service in paused]
 
 
 def _resume_schedules(stack: Stack, started: list[str]) -> None:

@@ -7,7 +7,7 @@ import rich_click as click
 from rich.table import Table
 
 from pipeline.errors import UserError
-from sluice import functions
+from sluice import functions, workers
 from sluice import stack as stacks
 from sluice.console import OUT, result, say
 from sluice.functions import Version
@@ -71,31 +71,51 @@ def _mark(percent: float) -> str:
     return f"{percent:g} %"
 
 
+def _versions(stack: Stack) -> Table:
+    """Return the published versions of each function, and which one callers get."""
+    table = Table("function", "version", "code", "published", "live")
+    for name in functions.names(stack):
+        route = functions.route(stack, name)
+        for version in functions.versions(stack, name):
+            mark = _mark(route.percent(version.number))
+            code, number = version.code_sha256[:8], str(version.number)
+            table.add_row(name, number, code, version.published, mark)
+    return table
+
+
+def _deployments(stack: Stack) -> Table:
+    """Return the deployments of each service that ECS has not ended, and which one it wants."""
+    table = Table("service", "definition", "begun", "state", "live")
+    for service in workers.services(stack):
+        for each in workers.describe(stack, service)["deployments"]:
+            table.add_row(
+                stack.outputs[service],
+                each["taskDefinition"].rpartition("/")[2],
+                str(each["createdAt"])[:19],
+                each.get("rolloutState", ""),
+                "live" if each["status"] == "PRIMARY" else "",
+            )
+    return table
+
+
 @click.command(help=__doc__)
 @stack_option
 @click.option(
     "--to", type=int, help="A version of the stream processor, instead of the one before."
 )
-@click.option("--show", is_flag=True, help="Only show the versions.")
+@click.option("--show", is_flag=True, help="Only show the versions, or deployments of workers.")
 @click.pass_obj
 def rollback(home: Path, stack: str, to: int | None, show: bool) -> None:
     """Roll back and say what moved."""
     found = stacks.find(home, stack)
-    if not functions.names(found):
+    if show:
+        OUT.print(_deployments(found) if workers.has_workers(found) else _versions(found))
+        return
+    if workers.has_workers(found):
         raise UserError(
             f"stack {stack} has workers and no functions: go back by checking out the revision "
             f"before, and ./dev sluice deploy --stack {stack}"
         )
-    if show:
-        table = Table("function", "version", "code", "published", "live")
-        for name in functions.names(found):
-            route = functions.route(found, name)
-            for version in functions.versions(found, name):
-                mark = _mark(route.percent(version.number))
-                code, number = version.code_sha256[:8], str(version.number)
-                table.add_row(name, number, code, version.published, mark)
-        OUT.print(table)
-        return
     moved = roll_back(found, to)
     for name, (before, after) in moved.items():
         result(f"{name}: version {before} -> {after}")

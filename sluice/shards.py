@@ -19,6 +19,7 @@ from sluice.console import OUT, result, say
 from sluice.deploy import deploy_stack
 from sluice.options import stack_option
 from sluice.stack import Stack
+from sluice.streams import worker_of
 from sluice.up import remember, remembered
 
 KEYS: Final = 2**128
@@ -203,8 +204,13 @@ class Resharder:
 
 
 def resharder(home: Path, stack: str) -> Resharder:
-    """Return what changes the shards of a stack."""
+    """Return what changes the shards of a stack. Raises UserError for one on a topic."""
     found = stacks.find(home, stack)
+    if found.connection.kind != "kinesis":
+        raise UserError(
+            f"stack {stack} streams by a topic, whose partitions are a setting and only grow: "
+            f"./dev sluice deploy --stack {stack} partition_count=..."
+        )
     return Resharder(home=home, stack=found, client=functions.client(found, "kinesis"))
 
 
@@ -217,8 +223,16 @@ def shards() -> None:
 @stack_option
 @click.pass_obj
 def show(home: Path, stack: str) -> None:
-    """Show the open shards, with the share of the hash keys that each takes."""
-    _print(resharder(home, stack).shards())
+    """Show the open shards with the share of the hash keys that each takes, or the partitions."""
+    found = stacks.find(home, stack)
+    if found.connection.kind == "kinesis":
+        _print(resharder(home, stack).shards())
+        return
+    table = Table("partition", "committed")
+    with worker_of(found) as worker:
+        for status in worker.pending():
+            table.add_row(status.shard, str(status.committed or "nothing yet"))
+    OUT.print(table)
 
 
 @shards.command()

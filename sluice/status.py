@@ -33,7 +33,7 @@ def facts_of(stack: Stack) -> dict[str, Any]:
         "lake": outputs["lake_uri"],
         "ledger_table": outputs["ledger_table"],
         **({"function": outputs["function_name"]} if "function_name" in outputs else {}),
-        **({"workers": asdict(workers.look(stack))} if workers.has_workers(stack) else {}),
+        **_tasks(stack),
         "minute_seconds": stack.minute_seconds,
         "pace": stack.pace,
         "alarms": _alarms(stack),
@@ -53,8 +53,14 @@ def _json(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _tasks(stack: Stack) -> dict[str, Any]:
+    """Return how workers and watcher are, of a stack that has any."""
+    named = {workers.WORKERS: "workers", workers.WATCHER: "watcher"}
+    return {named[each]: asdict(workers.look(stack, each)) for each in workers.services(stack)}
+
+
 def _told(found: dict[str, Any]) -> str:
-    """Return in words how the workers are."""
+    """Return in words how the tasks of a service are."""
     rolling = "" if found["deployment"] == "COMPLETED" else f"; deployment {found['deployment']}"
     paused = "; paused" if found["paused"] else ""
     return f"{found['running']} of {found['desired']} run{paused}{rolling}"
@@ -92,8 +98,9 @@ def status(home: Path, stack: str, as_json: bool) -> None:
     for key in ("endpoint", "region", "stream", "lake", "ledger_table", "function", "pace"):
         if key in facts:
             result(f"{key:13} {facts[key]}")
-    if "workers" in facts:
-        result(f"{'workers':13} {_told(facts['workers'])}")
+    for key in ("workers", "watcher"):
+        if key in facts:
+            result(f"{key:13} {_told(facts[key])}")
     states = facts["alarms"].items()
     on = [name for name, state in states if state == "ALARM"]
     result(f"{'alarms':13} {len(states)}, of which on: {', '.join(on) or 'none'}")

@@ -22,7 +22,7 @@ SETTINGS_FILE: Final = "settings.json"
 PACE_FILE: Final = "pace.json"
 FACTS: Final = (
     *("endpoint", "stream_name", "lake_uri", "ledger_table"),
-    *("function_name", "worker_service"),
+    *("function_name", "worker_service", "watcher_service"),
 )
 COMPRESSION_MAX: Final = 30
 """A minute of two seconds: in less, a scheduled function is due again before it has ended."""
@@ -197,5 +197,5 @@ def up(
         return
     for key in FACTS:
         if key in facts:
-            result(f"{key:14} {facts[key]}")
+            result(f"{key:15} {facts[key]}")
     say(f"next: ./dev sluice load --stack {stack}")

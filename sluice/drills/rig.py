@@ -15,13 +15,14 @@ from infra.local.front.control import Front
 from infra.local.front.faults import Fault
 from pipeline.audit.verdict import Validity, Verdict
 from pipeline.errors import UserError
-from sluice import alarms, functions
+from sluice import alarms, functions, workers
 from sluice.accounting import account
 from sluice.drain import drain_stack
 from sluice.drills.packages import Change, changed_package
 from sluice.drills.subscriber import Subscriber
 from sluice.drills.traffic import Traffic
 from sluice.drills.waiting import NotKept, until
+from sluice.pause import stop_watching
 from sluice.resume import resume_stack
 from sluice.runbooks import parse
 from sluice.runbooks import run as run_runbook
@@ -36,6 +37,13 @@ SETTLES_MAX: Final = 3
 STEP_SECONDS_MAX: Final = 240.0
 """A block of a runbook at most: one restores a ledger, which waits for the longest run."""
 RUNBOOKS: Final = ROOT / "runbooks"
+
+
+def processes_at_work(stack: Stack, aws: supervisor.LocalAws) -> list[int]:
+    """Return the processes that take a local stack's events: of functions or of workers."""
+    if workers.has_workers(stack):
+        return aws.task_pids(workers.WORKER_MODULE)
+    return aws.worker_pids()
 
 
 @dataclass(kw_only=True)
@@ -158,9 +166,9 @@ class Rig:
         self.front.clear()
 
     def kill_workers(self) -> int:
-        """Kill every process in which a function runs; return how many there were."""
+        """Kill every process in which a function or worker runs; return how many there were."""
         killed = 0
-        for pid in self.aws.worker_pids():
+        for pid in processes_at_work(self.stack, self.aws):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
@@ -179,12 +187,6 @@ class Rig:
         """Wait until every shard is committed to its tip and published."""
         drain_stack(self.stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
 
-    def stop_schedules(self) -> None:
-        """Let no canary come any more, so that there is a tip to drain to."""
-        events = self.client("events")
-        for rule in functions.schedules(self.stack):
-            events.disable_rule(Name=rule)
-
     def settle(self) -> list[Verdict]:
         """Drain the stack with nothing coming any more, and account for every id of every load.
 
@@ -192,7 +194,7 @@ class Rig:
         stack is drained, and accounted for, again.
         """
         self.finish_loads()
-        self.stop_schedules()
+        stop_watching(self.stack)
         try:
             for _ in range(SETTLES_MAX):
                 self.drain()

@@ -57,6 +57,8 @@ def test_the_locked_libraries_are_all_that_the_worker_imports(
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline")
     code = (
         "import pipeline.consumer.__main__, pipeline.sources.kafka_subscription, "
+        "pipeline.watcher.__main__, pipeline.sources.kafka_condition, "
+        "pipeline.sources.pulsar_condition, pipeline.producer.kafka, pipeline.producer.pulsar, "
         "pipeline.sources.pulsar_subscription, aws_msk_iam_sasl_signer; print('there')"
     )
     done = subprocess.run(

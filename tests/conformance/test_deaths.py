@@ -68,12 +68,13 @@ def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -
     load.send(200)
     load.flush()
     deaths = 0
-    worker = place.work(module=POISONED, batch_records=2)
+    work = partial(place.work, module=POISONED, batch_records=2, batch_age_ms_max=0)
+    worker = work()
     while not place.is_drained():
         if not worker.running:
             deaths += 1
             assert deaths < 25, "the record is never isolated"
-            worker = place.work(module=POISONED, batch_records=2)
+            worker = work()
         until(partial(is_over, worker, place), seconds_max=120)
 
     assert deaths >= 3

@@ -105,6 +105,7 @@ class LocalCluster:
         self.cluster = Cluster(name="sluice", metadata=tuple(map(self._metadata, NODES)))
         self.service_ports = [next(self._ports) for _ in NODES]
         self.admin_ports = [next(self._ports) for _ in NODES]
+        self.bookie_urls: dict[str, str] = {}
         self.machines = {number: Machine() for number in NODES}
         self._logger = pulsar.FileLogger(pulsar.LoggerLevel.Warn, str(root / "clients.log"))
 
@@ -210,13 +211,15 @@ class LocalCluster:
         ).render()
 
     def _render_bookie(self, name: str) -> Rendered:
+        http_port = next(self._ports)
+        self.bookie_urls[name] = f"http://{HOST}:{http_port}"
         return BookieNode(
             cluster=self.cluster,
             identity=name,
             jvm=BOOKIE_JVM,
             layout=self._layout(name),
             port=next(self._ports),
-            metrics_port=next(self._ports),
+            metrics_port=http_port,
             address=HOST,
             interface=_loopback(),
         ).render()

@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pipeline import names
+from pipeline.consumer.endpoint import Endpoint
+from pipeline.consumer.health import Health
 from pipeline.errors import BrokenInvariant
 from pipeline.watcher import __main__ as process
 from tests.unit.watcher.test_settings import LEAST
@@ -75,7 +78,7 @@ def test_a_connection_that_never_works_is_one_line(connection: dict[str, str], s
     assert says in done.stderr
 
 
-def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+def test_an_address_that_is_not_ours_is_one_line() -> None:
     done = ended(**{**LEAST, names.ENV_WORKER_HTTP_HOST: "192.0.2.1"})
     assert done.returncode == 2
     assert "cannot listen on 192.0.2.1:8080" in done.stderr
@@ -103,3 +106,19 @@ def test_a_signal_ends_it_in_good_order(
     caplog.set_level(logging.INFO, logger="sluice.watcher")
     assert process.main() == 0
     assert caplog.messages == ["left in good order"]
+
+
+def test_health_is_served_and_no_metrics_that_it_has_not() -> None:
+    health = Health(healthy=False, document={"healthy": False})
+    endpoint = Endpoint("127.0.0.1", 0, health=lambda: health)
+    try:
+        for path, status, body in (
+            ("health", 503, b'{"healthy": false}'),
+            ("metrics", 404, b"see /health\n"),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as raised:
+                urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/{path}", timeout=5)
+            with raised.value as answer:
+                assert (answer.code, answer.read()) == (status, body)
+    finally:
+        endpoint.close()

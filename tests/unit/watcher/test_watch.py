@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import metrics
+from pipeline.consumer.pool import ThreadPool
+from pipeline.consumer.wiring import monotonic_ms
 from pipeline.errors import BrokenInvariant, OperatingError, UserError
 from pipeline.metric_log import MetricLog
 from pipeline.probe import Found, Part
@@ -236,3 +239,35 @@ def test_a_broker_that_is_away_is_no_ill_health() -> None:
     health = life.watch.health()
     assert health.healthy
     assert health.document["parts"]["brokers"]["trouble"] == "brokers is away"
+
+
+def test_on_real_threads_a_part_that_hangs_keeps_neither_the_others_nor_the_end() -> None:
+    never, stop, found = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def hangs() -> Found:
+        never.wait()
+        return Found()
+
+    def finds() -> Found:
+        found.release()
+        return Found(values={metrics.OLDEST_MS: 7})
+
+    out = io.StringIO()
+    with closing(ThreadPool(2)) as pool:
+        watch = Watch(
+            {"lag": hangs, "oldest": finds},
+            metric_log=MetricLog(namespace="Sluice", stream="s", clock_ms=lambda: 0, log=out),
+            pool=pool,
+            period_ms=1,
+            silence_ms_max=SILENCE_MS_MAX,
+            grace_ms=1,
+            clock_ms=monotonic_ms,
+        )
+        life = threading.Thread(target=watch.run, args=(stop,))
+        life.start()
+        assert all(found.acquire(timeout=30) for _ in range(3))
+        stop.set()
+        life.join(timeout=30)
+        assert not life.is_alive()
+        never.set()
+    assert len(out.getvalue().splitlines()) >= 2

@@ -1,6 +1,7 @@
 """One stack: settings, composition, exports."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,6 +23,7 @@ from pipeline.errors import UserError
 
 README: Final = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 """What Pulumi Cloud shows of a stack, its outputs filled in (Pulumi docs, "Stack READMEs")."""
+OUTPUT: Final = re.compile(r"\$\{outputs\.(\w+)")
 
 
 class Deployment(Protocol):
@@ -48,9 +50,16 @@ def make_stack() -> None:
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     tag_everything({"project": project, "stack": stack, "managed-by": "pulumi"})
-    for name, value in compose().outputs.items():
+    outputs = compose().outputs
+    for name, value in outputs.items():
         pulumi.export(name, value)
-    pulumi.export("readme", README.read_text(encoding="utf-8"))
+    pulumi.export("readme", readme(outputs))
+
+
+def readme(outputs: Collection[str]) -> str:
+    """Return the stack's README without the lines that speak of outputs that it does not have."""
+    lines = README.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if set(OUTPUT.findall(line)) <= set(outputs))
 
 
 def _composition(settings: Settings, names: Names) -> Callable[[], Deployment]:

@@ -71,33 +71,67 @@ def test_a_line_is_a_metric_by_its_sources_dimension() -> None:
     assert graph["properties"]["region"] == "eu-central-1"
 
 
+def test_a_further_dimension_stands_beside_the_sources() -> None:
+    disk = Series(
+        namespace="AWS/Kafka",
+        metric="KafkaDataLogsDiskUsed",
+        source="brokers",
+        statistic="Maximum",
+        beside=(("Broker ID", "2"),),
+    )
+    graph = body(Panel(title="Brokers", widgets=(Widget(title="Disk", lines=(disk,)),)))["widgets"][
+        2
+    ]
+    assert graph["properties"]["metrics"] == [
+        [
+            *("AWS/Kafka", "KafkaDataLogsDiskUsed", "Cluster Name", "the-brokers"),
+            *("Broker ID", "2"),
+            {"stat": "Maximum", "label": "Broker ID 2: KafkaDataLogsDiskUsed Maximum"},
+        ]
+    ]
+
+
+STREAMS: Mapping[str, Mapping[str, str]] = {
+    "kinesis": {},
+    "kafka": {"stream": "kafka", "package": "local"},
+    "pulsar": {"stream": "pulsar", "package": "local", "pulsar_backlog_gb_max": "5"},
+}
+every_stream = pytest.mark.parametrize("stream", STREAMS)
+
+
 def _lines(registered: Any) -> list[list[Any]]:
     shown = json.loads(registered.inputs("dashboard")["dashboardBody"])["widgets"]
     return [line for w in shown if w["type"] == "metric" for line in w["properties"]["metrics"]]
 
 
+@every_stream
 def test_every_metric_on_the_page_is_published_by_somebody(
-    register: Callable[..., Any], published: Mapping[str, frozenset[str]]
+    stream: str, register: Callable[..., Any], published: Mapping[str, frozenset[str]]
 ) -> None:
-    lines = _lines(register())
+    lines = _lines(register(STREAMS[stream]))
     assert [line[:2] for line in lines if line[1] not in published[line[0]]] == []
-    known = set(DIMENSIONS.values())
-    for _, _, dimension, value, _ in lines:
-        assert dimension in known
-        assert value.strip()
+    known = {*DIMENSIONS.values(), "Broker ID", "ServiceName"}
+    for _, _, *dimensions, _ in lines:
+        assert set(dimensions[::2]) <= known
+        assert all(value.strip() for value in dimensions[1::2])
 
 
-def test_every_metric_that_an_alarm_watches_is_on_the_page(register: Callable[..., Any]) -> None:
-    registered = register({"quiet_minutes": "30"})
-    shown = {tuple(line[:4]) for line in _lines(registered)}
+@every_stream
+def test_every_metric_that_an_alarm_watches_is_on_the_page(
+    stream: str, register: Callable[..., Any]
+) -> None:
+    registered = register({**STREAMS[stream], "quiet_minutes": "30"})
+    shown = {
+        (*line[:2], frozenset(zip(line[2:-1:2], line[3:-1:2], strict=True)))
+        for line in _lines(registered)
+    }
     # Found on the page by its age; how often it was found is the alarm's own.
     beside = {("Sluice", "CanaryFound"), ("AWS/Lambda", "Invocations")}
     for alarm in registered.of_type("MetricAlarm"):
         queries = alarm.inputs.get("metricQueries", [{"metric": alarm.inputs}])
         for metric in (query["metric"] for query in queries if "metric" in query):
-            ((dimension, value),) = metric["dimensions"].items()
             name = (metric["namespace"], metric["metricName"])
-            assert (*name, dimension, value) in shown or name in beside, name
+            assert (*name, frozenset(metric["dimensions"].items())) in shown or name in beside, name
 
 
 def test_every_alarm_is_on_the_page_and_pages_come_first(register: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ from tests.waiting import until
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka that a test may kill."""
     require("kafka")
-    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"))
+    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), light=True)
     yield started
     started.stop()
 
@@ -26,7 +26,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that a test may kill."""
     require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"))
+    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), light=True)
     yield started
     started.stop()
 

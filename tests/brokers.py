@@ -5,6 +5,7 @@ its own; a test takes topics of its own name, and a broker of its own where it s
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
@@ -16,6 +17,10 @@ from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import UserError
 
 __all__ = ["kafka", "pulsar", "require"]
+
+QUICK_TO_NOTICE: Final = {"keepAliveIntervalSeconds": 10}
+"""A client that stands still is let go after one to two of these: half a minute to a minute by
+default."""
 
 
 def require(broker: str) -> None:
@@ -39,6 +44,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that asks for no token, with a listener for TLS beside the plain one."""
     require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), with_tls=True, light=True)
+    started = pulsar_broker.start(
+        tmp_path_factory.mktemp("pulsar"), with_tls=True, light=True, config=QUICK_TO_NOTICE
+    )
     yield started
     started.stop()

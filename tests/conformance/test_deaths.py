@@ -36,7 +36,7 @@ def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place
     load.send(EVENTS)
     one.pause()
     other = place.work()
-    # A broker notices only by its own time-out; Pulsar's takes up to a minute.
+    # A broker notices only by its own time-out.
     until(lambda: len(other.partitions) == PARTITIONS, seconds_max=120)
     load.send(EVENTS)
     one.go_on()

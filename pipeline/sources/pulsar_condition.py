@@ -5,7 +5,7 @@ tells that (its documentation, "BookKeeper Admin REST API").
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline import metrics
@@ -17,6 +17,8 @@ NO_LEDGERS: Final = "No under replicated ledgers found"
 """What a bookie says with status 404 when every ledger has its copies."""
 SPACE: Final = re.compile(r"Free: (\d+)\D.*Total: (\d+)\D")
 """What it says of each bookie, in bytes, for people to read."""
+DISKS_SECONDS: Final = 20.0
+"""A bookie asks the others by a client that it makes for it, and takes ten seconds to close."""
 ALL_BOOKIES: Final = "ClusterInfo"
 
 
@@ -73,7 +75,8 @@ class PulsarCondition:
         """Find how full the fullest bookie's disks are, in percent. Raises OperatingError."""
         if self.bookie is None:
             return Found()
-        used = self.bookie.get("api/v1/bookie/list_bookie_info", _used)
+        patient = replace(self.bookie, seconds_max=max(DISKS_SECONDS, self.bookie.seconds_max))
+        used = patient.get("api/v1/bookie/list_bookie_info", _used)
         return Found(values={metrics.DISK_PERCENT: round(max(used), 1)} if used else {})
 
     def backlog(self) -> Found:

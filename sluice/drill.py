@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import rich_click as click
 from rich.table import Table
@@ -12,29 +12,35 @@ from pipeline.errors import UserError
 from sluice import stack as stacks
 from sluice.console import ERR, OUT, result, say
 from sluice.drills.catalogue import DRILLS, find
-from sluice.drills.drill import Drill, Outcome
-from sluice.drills.page import PAGE, page
+from sluice.drills.drill import Drill, Outcome, Stream
+from sluice.drills.page import PAGE, merged
 from sluice.drills.rig import Rig
 from sluice.drills.run import run_drill
 from sluice.drills.stacks import MINUTE_SECONDS, Rigs
 from sluice.stack import Stack
 from sluice.up import remembered
 
+Run = tuple[Drill, Stream]
+
 
 def listed() -> None:
     """Print every drill: what breaks, and which alarm says so."""
-    table = Table("drill", "fault", "alarm", "runbook")
+    table = Table("drill", "streams", "fault", "alarm", "runbook")
     for each in DRILLS:
-        table.add_row(each.id, each.fault, each.alarm or "none, by design", each.cause)
+        alarm, streams = each.alarm or "none, by design", ", ".join(each.streams)
+        table.add_row(each.id, streams, each.fault, alarm, each.cause)
     OUT.print(table)
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> Table:
     """Return the results as a table for a person."""
-    table = Table("drill", "detected by", "after", "recovered after", "lost", "dup.", "alt.", "")
+    table = Table(
+        "drill", "stream", "detected by", "after", "recovered after", "lost", "dup.", "alt.", ""
+    )
     for each in outcomes:
         table.add_row(
             each.id,
+            each.stream,
             each.detected_by or "none, by design",
             _seconds(each.detected_seconds),
             _seconds(each.recovered_seconds),
@@ -46,12 +52,25 @@ def outcome_table(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def run_all(drills: Sequence[Drill], rigs: Rigs) -> list[Outcome]:
+def on_streams(drills: Sequence[Drill], wanted: str | None) -> list[Run]:
+    """Return each drill with each of its streams, or the one that is wanted; a stream in a row.
+
+    Raises UserError for drills of which none is of that stream.
+    """
+    runs = [
+        (d, s) for s in get_args(Stream) if wanted in (None, s) for d in drills if s in d.streams
+    ]
+    if drills and not runs:
+        raise UserError(f"none of these drills is of a stack on {wanted}; see: ./dev sluice drill")
+    return runs
+
+
+def run_all(runs: Sequence[Run], rigs: Rigs) -> list[Outcome]:
     """Run drills one after another, each on its stack, and say how each went."""
     outcomes = []
-    for each in drills:
-        ERR.print(f"[bold]{each.id}[/]: {each.fault}")
-        outcome = run_drill(each, rigs.of(each))
+    for each, stream in runs:
+        ERR.print(f"[bold]{each.id}[/] on {stream}: {each.fault}")
+        outcome = run_drill(each, rigs.of(each, stream))
         outcomes.append(outcome)
         ERR.print("  failed:" if outcome.trouble else "  as it should be", outcome.trouble)
     return outcomes
@@ -98,7 +117,10 @@ def _seconds(seconds: float | None) -> str:
 @click.option("--all", "every", is_flag=True, help="Run all of them.")
 @click.option("--stack", help="A running local stack, instead of stacks of the drills' own.")
 @click.option("--on-aws", metavar="STACK", help="A stack on AWS: it is really broken.")
-@click.option("--write", is_flag=True, help="Write docs/reliability.md from this run; with --all.")
+@click.option("--stream", type=click.Choice(get_args(Stream)), help="Only on this kind of stack.")
+@click.option(
+    "--write", is_flag=True, help="Write the rows of those that went well to docs/reliability.md."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the outcomes.")
 @click.option(
     "--minute-seconds",
@@ -111,15 +133,14 @@ def _seconds(seconds: float | None) -> str:
 def drill(home: Path, /, ids: tuple[str, ...], every: bool, write: bool, **rest: Any) -> int:
     """List the drills, or run some; exit 0 when each went as it should, 1 when not."""
     drills = DRILLS if every else [find(each) for each in ids]
-    if write and not every:
-        raise UserError("--write needs the outcomes of all drills; add --all")
     if not drills:
         listed()
         say("run one: ./dev sluice drill ID, all of them: ./dev sluice drill --all")
         return 0
     minute = rest["minute_seconds"]
     with where(home, rest["stack"], rest["on_aws"], drills=drills, minute=minute) as rigs:
-        outcomes = run_all(drills, rigs)
+        own = rigs.only.stack.connection.kind if rigs.only else None
+        outcomes = run_all(on_streams(drills, own or rest["stream"]), rigs)
     OUT.print(outcome_table(outcomes))
     for each in outcomes:
         if each.trouble:
@@ -128,7 +149,9 @@ def drill(home: Path, /, ids: tuple[str, ...], every: bool, write: bool, **rest:
         rest["json_file"].write_text(
             json.dumps([o.to_json() for o in outcomes], indent=2), encoding="utf-8"
         )
-    failed = any(each.trouble for each in outcomes)
-    if write and not failed:
-        PAGE.write_text(page(outcomes), encoding="utf-8")
-    return int(failed)
+    good = [each for each in outcomes if not each.trouble]
+    if write:
+        kept = PAGE.read_text(encoding="utf-8")
+        keys = [(each.id, stream) for each, stream in on_streams(DRILLS, None)]
+        PAGE.write_text(merged(kept, good, keys, minute=minute), encoding="utf-8")
+    return int(len(good) < len(outcomes))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.documentation import alarm_ids
+from infra.alarms_page import alarm_ids
 from sluice.runbooks import index, parse
 from tests.documents import RUNBOOKS, commands, fences, runbooks
 
@@ -49,17 +49,19 @@ def test_what_only_one_place_has_is_never_run(path: Path) -> None:
 
 
 READS = {
-    *("status", "query", "verify", "drain", "alarms", "logs", "shards show", "key", "runbook show"),
+    *("status", "query", "verify", "drain", "alarms", "logs", "shards show", "runbook show"),
     "rollback --show",
 }
+CHANGING = {"key": {"--enable", "--rotate"}, "broker": {"--restart"}}
+"""Verbs that read unless one of these options is given."""
 """Verbs, with what makes some of them read, that change nothing; a drain only waits."""
 
 
 def changes(command: str) -> bool:
     """Return whether a command does more than to read."""
     words = shlex.split(command)[2:]
-    if words[0] == "key":
-        return "--enable" in words or "--rotate" in words
+    if words[0] in CHANGING:
+        return bool(CHANGING[words[0]] & set(words))
     return words[0] not in READS and not any(
         reading.split()[0] == words[0] and reading.split()[-1] in words for reading in READS
     )
@@ -82,6 +84,8 @@ def test_a_command_that_changes_something_is_noticed() -> None:
         "./dev sluice status": False,
         "./dev sluice key --stack s": False,
         "./dev sluice key --enable": True,
+        "./dev sluice broker": False,
+        "./dev sluice broker --restart 1": True,
         "./dev sluice rollback --show": False,
         "./dev sluice rollback": True,
         "./dev sluice shards split": True,

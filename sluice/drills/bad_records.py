@@ -81,6 +81,7 @@ def replay_masked(rig: Rig) -> None:
 BAD_RECORDS: Final = (
     Drill(
         id="poison-that-parses-wrong",
+        streams=("kinesis", "kafka", "pulsar"),
         fault="a producer's release sends events that break their contract, one in ten",
         alarm="quarantine-rate",
         cause="A producer's release",

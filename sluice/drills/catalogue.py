@@ -14,6 +14,7 @@ from sluice.drills.drill import Drill
 from sluice.drills.processes import PROCESSES
 from sluice.drills.retries import RETRIES
 from sluice.drills.stores import STORES
+from sluice.drills.topics import TOPICS
 from sluice.drills.watchers import WATCHERS
 
 DRILLS: Final[Sequence[Drill]] = (
@@ -26,6 +27,7 @@ DRILLS: Final[Sequence[Drill]] = (
     *AGES,
     *WATCHERS,
     *RETRIES,
+    *TOPICS,
 )
 BY_ID: Final = {drill.id: drill for drill in DRILLS}
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sluice.drills.rig import Rig
 
 Step = Callable[[Rig], None]
+Stream = Literal["kinesis", "kafka", "pulsar"]
 
 
 def nothing(_rig: Rig) -> None:
@@ -15,19 +16,22 @@ def nothing(_rig: Rig) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Drill:
-    """One kind of trouble.
+    """One kind of trouble, of stacks on each of its `streams`.
 
     `alarm` is the id of the alarm that must say so, empty where none may, by design; `by_design`
     then says why. `cause` is the heading under Fix, of the runbook `runbook` (the alarm's unless
     named), whose blocks are run. `break_it` makes the trouble, `heal` is what the world does by
     itself (S3 comes back, a producer is set right), `finish` what is left to do when all is stored.
-    Drills of equal `settings` share a stack. `reorders` says why events may be stored after later
-    ones of their key, which is else a failure. One that is `anywhere` can be run on AWS too.
+    Drills of equal `settings` share a stack; `minute_seconds` is what a minute of its alarms takes
+    at least, in real seconds, where the fault itself takes some. `reorders` says why events may be
+    stored after later ones of their key, which is else a failure. One that is `anywhere` can be run
+    on AWS too.
     """
 
     id: str
     fault: str
     break_it: Step
+    streams: tuple[Stream, ...] = ("kinesis",)
     alarm: str = ""
     by_design: str = ""
     runbook: str = ""
@@ -35,6 +39,7 @@ class Drill:
     heal: Step = nothing
     finish: Step = nothing
     settings: Mapping[str, str] = field(default_factory=dict)
+    minute_seconds: float = 0.0
     reorders: str = ""
     anywhere: bool = False
 
@@ -60,6 +65,7 @@ class Outcome:
     """
 
     id: str
+    stream: str
     fault: str
     detected_by: str
     by_design: str

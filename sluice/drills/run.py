@@ -115,6 +115,7 @@ def _outcome(drill: Drill, rig: Rig, seen: _Seen) -> Outcome:
     valid = bool(seen.verdicts) and not seen.trouble
     return Outcome(
         id=drill.id,
+        stream=rig.stack.connection.kind,
         fault=drill.fault,
         detected_by=seen.alarm.alarm if seen.alarm else "",
         by_design=drill.by_design,

@@ -1,12 +1,12 @@
 """The stacks that drills run on: of their own, brought up as they are needed, gone at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from sluice.down import stop_local
-from sluice.drills.drill import Drill
+from sluice.drills.drill import Drill, Stream
 from sluice.drills.rig import Rig
 from sluice.up import bring_up, remember
 
@@ -14,11 +14,12 @@ MINUTE_SECONDS: Final = 2.0
 """What a minute of alarms and schedules takes in a drill, in real seconds."""
 
 AWS_MINUTE_SECONDS: Final = 60.0
-SETTINGS: Final = {
-    "shard_count": "2",
-    "duration_percent_max": "20",
-    "canary_seconds_max": "20",
-    "canary_minutes_max": "10",
+CANARIES: Final = {"canary_seconds_max": "20", "canary_minutes_max": "10"}
+ON_A_TOPIC: Final = {**CANARIES, "partition_count": "2", "oldest_event_age_seconds_max": "30"}
+SETTINGS: Final[Mapping[Stream, Mapping[str, str]]] = {
+    "kinesis": {**CANARIES, "shard_count": "2", "duration_percent_max": "20"},
+    "kafka": {**ON_A_TOPIC, "stream": "kafka"},
+    "pulsar": {**ON_A_TOPIC, "stream": "pulsar"},
 }
 """What every stack of the drills is set to, unless a drill says otherwise. Ages and durations are
 real, minutes are short: what is allowed of the former is little, of the latter much."""
@@ -44,20 +45,22 @@ class Rigs:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def of(self, drill: Drill) -> Rig:
+    def of(self, drill: Drill, stream: Stream) -> Rig:
         """Return the running stack of a drill. Raises UserError where it cannot be brought up."""
         if self.only is not None:
             return self.only
-        settings = SETTINGS | dict(drill.settings)
-        if self._current is None or self._current.settings != settings:
+        settings = {**SETTINGS[stream], **drill.settings}
+        minute = max(self.minute_seconds, drill.minute_seconds)
+        now = self._current
+        if now is None or (now.settings, now.minute_seconds) != (settings, minute):
             self._stop()
-            self._current = self._bring_up(settings)
-        return self._current
+            self._current = now = self._bring_up(settings, minute)
+        return now
 
-    def _bring_up(self, settings: dict[str, str]) -> Rig:
+    def _bring_up(self, settings: dict[str, str], minute_seconds: float) -> Rig:
         name = f"drill-{self._count}"
         self._count += 1
-        compression = AWS_MINUTE_SECONDS / self.minute_seconds
+        compression = AWS_MINUTE_SECONDS / minute_seconds
         stack = bring_up(self.home, name, settings, None, compression=compression)
         remember(stack.folder, settings)
         return Rig(home=self.home, stack=stack, settings=settings, on_note=self.on_note)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sluice.drills.drill import Drill
+from sluice.drills.drill import Drill, Stream
 from sluice.drills.run import run_drill
 from sluice.drills.stacks import Rigs
+from tests.brokers import require
 
-Drilled = Callable[[Drill], None]
+Drilled = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +17,12 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drilled]:
     """Run a drill on a stack of this module and hold it to what it promises."""
     with Rigs(home=tmp_path_factory.mktemp("home")) as rigs:
 
-        def run(drill: Drill) -> None:
-            outcome = run_drill(drill, rigs.of(drill))
+        def run(drill: Drill, stream: Stream = "kinesis") -> None:
+            if stream != "kinesis":
+                require(stream)
+            outcome = run_drill(drill, rigs.of(drill, stream))
             assert not outcome.trouble, outcome.trouble
+            assert outcome.stream == stream
             assert outcome.detected_by == drill.alarm
             assert outcome.sent == outcome.stored + outcome.quarantined > 0
             assert outcome.lost == outcome.duplicated == outcome.altered == 0

@@ -5,19 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from infra.alarm_rules import rules
+from infra.alarms_page import alarm_ids
 from infra.settings import Settings
 from pipeline.errors import UserError
+from sluice.drill import on_streams
 from sluice.drills import catalogue
 from sluice.drills.catalogue import DRILLS, find
 from sluice.drills.drill import Drill, nothing
-from sluice.drills.page import PAGE, rows
+from sluice.drills.page import PAGE, read
 from sluice.drills.rig import RUNBOOKS
 from sluice.runbooks import parse
+from tests.drills import test_topics
 
 FOLDER = Path(__file__).parent
-ALARMS = {rule.id for rule in rules(Settings().objectives)}
+ALARMS = alarm_ids()
 KINDS_MIN = 18
+BAD = ("lost", "duplicated", "altered")
 
 by_drill = pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.id)
 
@@ -42,7 +45,24 @@ def test_every_group_of_drills_is_run_by_one_test_file() -> None:
         if path.name != Path(__file__).name
         for name in names_of(path) & groups
     ]
-    assert sorted(run) == sorted(groups)
+    assert set(run) == groups
+
+
+def test_every_stream_of_a_drill_is_run_by_the_tests() -> None:
+    on_topics = {(drill.id, stream) for drill, stream in test_topics.RUNS}
+    wanted = {(d.id, s) for d, s in on_streams(DRILLS, None) if s != "kinesis"}
+    assert on_topics == wanted
+    assert {stream for _, stream in wanted} == {"kafka", "pulsar"}
+
+
+def test_drills_of_one_stream_come_in_a_row_and_one_that_none_is_of_is_refused() -> None:
+    poison, split = find("poison-that-parses-wrong"), find("split-and-merge")
+    assert on_streams((poison, split), None) == [
+        *((poison, "kinesis"), (split, "kinesis"), (poison, "kafka"), (poison, "pulsar")),
+    ]
+    assert on_streams((poison, split), "kafka") == [(poison, "kafka")]
+    with pytest.raises(UserError, match="none of these drills is of a stack on kafka"):
+        on_streams((split,), "kafka")
 
 
 @by_drill
@@ -88,9 +108,11 @@ def test_an_unknown_drill_is_answered_with_the_nearest_ones() -> None:
 
 
 def test_every_drill_has_its_row_in_the_page_and_every_row_is_a_drill() -> None:
-    """`./dev sluice drill --all --write` writes it."""
+    """`./dev sluice drill --all --write` writes it, or one row: `./dev sluice drill ID --write`."""
     text = PAGE.read_text(encoding="utf-8")
-    assert rows(text) == [drill.id for drill in DRILLS]
+    written = [row.key for row in read(text)]
+    assert written == [(drill.id, stream) for drill, stream in on_streams(DRILLS, None)]
     for drill in DRILLS:
         assert f"| {drill.fault} | {drill.alarm or 'none, by design'} |" in text
+    assert all(row.count(column) == 0 for row in read(text) for column in BAD)
     assert "events: 0 lost, 0 duplicated, 0\naltered.**" in text

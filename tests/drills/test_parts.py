@@ -13,12 +13,13 @@ from sluice import stack as stacks
 from sluice.drills.catalogue import find
 from sluice.drills.drill import Outcome
 from sluice.drills.packages import Change, changed_package
-from sluice.drills.page import page, rows
+from sluice.drills.page import merged, page, read, row_of
 from sluice.drills.waiting import NotKept, until
 from sluice.stack import Stack
 
 OUTCOME = Outcome(
     id="bad-deploy",
+    stream="kinesis",
     fault="a version fails",
     detected_by="function-errors",
     by_design="",
@@ -35,9 +36,11 @@ OUTCOME = Outcome(
     altered=0,
     out_of_order=0,
 )
+MOVED = replace(OUTCOME, reorders="a backfill comes late", out_of_order=345)
 SILENT = replace(
     OUTCOME,
     id="zombie",
+    stream="kafka",
     fault="a late commit",
     detected_by="",
     by_design="the fence refuses it",
@@ -56,26 +59,46 @@ def test_waiting_ends_with_what_was_waited_for() -> None:
 
 
 def test_the_page_tells_each_drill_in_a_row_and_how_fast_time_went() -> None:
-    text = page([OUTCOME, SILENT])
-    assert rows(text) == ["bad-deploy", "zombie"]
+    text = page([row_of(OUTCOME), row_of(SILENT)], minute_seconds=2)
+    assert [row.key for row in read(text)] == [("bad-deploy", "kinesis"), ("zombie", "kafka")]
     assert (
-        "| `bad-deploy` | a version fails | function-errors | 9.0 s | 30.0 s "
+        "| `bad-deploy` | kinesis | a version fails | function-errors | 9.0 s | 30.0 s "
         "| [function-errors](../runbooks/function-errors.md), A bad deploy "
         "| 12,000 | 10 | 0 | 0 | 0 |" in text
     )
-    assert "| `zombie` | a late commit | none, by design |  |  |  | 3 |" in text
+    assert "| `zombie` | kafka | a late commit | none, by design |  |  |  | 3 |" in text
     assert "took 2 s,\n30 times less" in text
-    assert "- `zombie`: the fence refuses it" in text
+    assert "- `zombie` on kafka: the fence refuses it" in text
 
 
 def test_what_was_reordered_by_design_is_told_with_its_reason() -> None:
-    text = page([replace(OUTCOME, reorders="a backfill comes late", out_of_order=345), SILENT])
-    assert "- `bad-deploy`: 345 events, for a backfill comes late" in text
+    text = page([row_of(MOVED), row_of(SILENT)], minute_seconds=2)
+    assert "- `bad-deploy` on kinesis: 345 events, for a backfill comes late" in text
 
 
 def test_what_was_lost_is_told_above_the_table() -> None:
-    text = page([OUTCOME, replace(SILENT, lost=2, altered=1)])
+    rows = [row_of(OUTCOME), row_of(replace(SILENT, lost=2, altered=1))]
+    text = page(rows, minute_seconds=2)
     assert "2 kinds of fault, 12,003 events: 2 lost, 0 duplicated, 1\naltered" in text
+
+
+def test_rows_that_were_not_run_again_stay_as_they_were() -> None:
+    keys = [("bad-deploy", "kinesis"), ("bad-deploy", "kafka"), ("zombie", "kafka")]
+    text = page([row_of(MOVED), row_of(SILENT)], minute_seconds=2)
+    assert page(read(text), minute_seconds=2) == text
+    new = replace(OUTCOME, stream="kafka", sent=5)
+    more = merged(text, [new, replace(SILENT, sent=7)], keys, minute=2)
+    assert [row.key for row in read(more)] == keys
+    assert read(more)[0] == row_of(MOVED)
+    assert [row.count("events") for row in read(more)] == [12_000, 5, 7]
+    assert "2 kinds of fault, 12,012 events" in more
+    assert [row.key for row in read(merged(text, [new], keys[1:], minute=2))] == keys[1:]
+
+
+def test_times_of_other_minutes_are_not_put_beside_one_another() -> None:
+    text = page([row_of(OUTCOME), row_of(SILENT)], minute_seconds=2)
+    with pytest.raises(UserError, match=r"minutes of 2 s.*--minute-seconds 2"):
+        merged(text, [OUTCOME], [], minute=4)
 
 
 def test_a_changed_package_differs_in_the_one_place(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ HARMLESS = Change(file="pipeline/metrics.py", old='"EventsStored"', new='"Events
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A stack with traffic to come, whose new versions come by steps."""
-    home, settings = tmp_path_factory.mktemp("home"), SETTINGS | SPLIT
+    home, settings = tmp_path_factory.mktemp("home"), {**SETTINGS["kinesis"], **SPLIT}
     stack = bring_up(home, "rollout", settings, None, compression=60 / MINUTE_SECONDS)
     remember(stack.folder, settings)
     yield Rig(home=home, stack=stack, settings=settings)

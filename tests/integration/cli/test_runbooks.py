@@ -1,43 +1,100 @@
 """Every runbook's commands work: before one starts, to diagnose, and to verify, as they paste."""
 
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from infra.alarm_rules import rules
+from infra.alarm_rules_worker import worker_rules
+from infra.alarms_page import alarm_ids
+from infra.composites import composites
+from infra.local import deploy
+from infra.watched_topic import topic_of
 from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import wall_clock_ms
 from sluice.runbooks import parse, run
+from tests.brokers import require
 from tests.documents import runbooks
 from tests.integration.cli.conftest import Cli
 
-STACK = "runbooks"
 STEP_SECONDS_MAX = 45.0
-READING = ("Before you start", "Diagnose", "Verify")
+LOOKING = ("Before you start", "Diagnose")
+READING = (*LOOKING, "Verify")
+STACKS = {
+    "kinesis": {"quiet_minutes": "30"},
+    "kafka": {"stream": "kafka", "partition_count": "2", "quiet_minutes": "30"},
+}
+"""The settings of the stacks on which runbooks are run; one on Pulsar has the same verbs."""
+ON_SHARDS = {"split-and-merge-shards"}
+"""Operations that a topic does not know."""
+
+
+@cache
+def alarms_of(stream: str) -> frozenset[str]:
+    """Return the ids of the alarms that a stack has, composites too."""
+    settings = deploy.check(STACKS[stream])
+    chosen = (
+        rules(settings.objectives)
+        if stream == "kinesis"
+        else worker_rules(settings.objectives, topic_of(settings))
+    )
+    return frozenset(each.id for each in (*chosen, *composites(chosen)))
+
+
+def of_stack(stream: str, path: Path) -> bool:
+    """Return whether a runbook is one of this stack: of an alarm that it has, or an operation."""
+    if path.stem in ON_SHARDS:
+        return stream == "kinesis"
+    return path.stem in alarms_of(stream) or path.stem not in alarm_ids()
+
+
+RUNS = [
+    pytest.param(stream, path, READING, id=f"{stream}-{path.stem}")
+    for stream in STACKS
+    for path in runbooks()
+    if of_stack(stream, path)
+]
+OTHERS = [path for path in runbooks() if not any(of_stack(stream, path) for stream in STACKS)]
+"""Of alarms that neither of these stacks has: verifying asks for the alarm, the rest is run."""
+RUNS += [pytest.param("kafka", path, LOOKING, id=f"kafka-{path.stem}") for path in OTHERS]
+
+
+def test_only_alarms_of_a_pulsar_and_of_msk_are_not_verified_here() -> None:
+    assert {path.stem for path in OTHERS} == {"backlog-near-quota", "broker-disk"}
 
 
 @pytest.fixture(scope="module")
-def variables(home: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def variables(
+    request: pytest.FixtureRequest, home: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """The variables under which runbooks find a stack that holds a good and a bad event."""
+    stream: str = request.param
+    if stream != "kinesis":
+        require(stream)
     good = json.loads(KNOWN_GOOD.data) | {"event_time": wall_clock_ms()}
     events = tmp_path_factory.mktemp("events") / "events.jsonl"
     events.write_text(f"{json.dumps(good)}\n{json.dumps(good | {'distance_miles': 'far'})}\n")
-    for words in (("up", "--set", "quiet_minutes=30"), ("send", str(events)), ("drain",)):
+    settings = [word for pair in STACKS[stream].items() for word in ("--set", "=".join(pair))]
+    for words in (("up", *settings), ("send", str(events)), ("drain",)):
         verb, *rest = words
-        done = cli(home, verb, "--stack", STACK, *rest)
+        done = cli(home, verb, "--stack", stream, *rest)
         assert done.returncode == 0, done.stderr
-    return {"SLUICE_HOME": str(home), "SLUICE_STACK": STACK}
+    yield {"SLUICE_HOME": str(home), "SLUICE_STACK": stream}
+    assert cli(home, "down", "--stack", stream, "--force").returncode == 0
 
 
-@pytest.mark.parametrize("path", runbooks(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(("variables", "path", "sections"), RUNS, indirect=["variables"])
 def test_a_runbook_s_commands_work_as_they_paste(
-    path: Path, checkout: Path, variables: dict[str, str]
+    path: Path, sections: tuple[str, ...], checkout: Path, variables: dict[str, str]
 ) -> None:
     trouble = run(
         parse(path),
         folder=checkout,
         variables=variables,
-        sections=READING,
+        sections=sections,
         seconds_max=STEP_SECONDS_MAX,
     )
     assert not trouble, trouble

@@ -5,7 +5,9 @@ its own; a test takes topics of its own name, and a broker of its own where it s
 """
 
 from collections.abc import Iterator
-from typing import Final
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -16,7 +18,7 @@ from infra.local.brokers.kafka import LocalKafka
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import UserError
 
-__all__ = ["kafka", "pulsar", "require"]
+__all__ = ["kafka", "own_kafka", "own_pulsar", "pulsar", "require"]
 
 QUICK_TO_NOTICE: Final = {"keepAliveIntervalSeconds": 10}
 """A client that stands still is let go after one to two of these: half a minute to a minute by
@@ -31,21 +33,34 @@ def require(broker: str) -> None:
         pytest.skip(str(error))
 
 
+@contextmanager
+def own_kafka(folder: Path, **settings: Any) -> Iterator[LocalKafka]:
+    """Run a Kafka that a test may stop and kill; `settings` as its `start` has them."""
+    require("kafka")
+    started = kafka_broker.start(folder, light=True, **settings)
+    yield started
+    started.stop()
+
+
+@contextmanager
+def own_pulsar(folder: Path, **settings: Any) -> Iterator[LocalPulsar]:
+    """Run a Pulsar that a test may stop and kill; `settings` as its `start` has them."""
+    require("pulsar")
+    started = pulsar_broker.start(folder, light=True, **settings)
+    yield started
+    started.stop()
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka of one node, with a listener for TLS beside the plain one."""
-    require("kafka")
-    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), with_tls=True, light=True)
-    yield started
-    started.stop()
+    with own_kafka(tmp_path_factory.mktemp("kafka"), with_tls=True) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that asks for no token, with a listener for TLS beside the plain one."""
-    require("pulsar")
-    started = pulsar_broker.start(
-        tmp_path_factory.mktemp("pulsar"), with_tls=True, light=True, config=QUICK_TO_NOTICE
-    )
-    yield started
-    started.stop()
+    folder = tmp_path_factory.mktemp("pulsar")
+    with own_pulsar(folder, with_tls=True, config=QUICK_TO_NOTICE) as started:
+        yield started

@@ -87,20 +87,14 @@ class KinesisUnderTest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KafkaUnderTest:
-    """A topic of the real Kafka."""
+class TopicUnderTest:
+    """A topic of a real broker."""
 
-    broker: LocalKafka
+    broker: Any
     name: str
 
     def __post_init__(self) -> None:
         self.broker.create_topic(self.name, PARTITIONS)
-
-    @property
-    def connection(self) -> Connection:
-        return KafkaConnection(
-            bootstrap_servers=self.broker.bootstrap_servers, topic=self.name, group=self.name
-        )
 
     def grow(self) -> None:
         self.broker.add_partitions(self.name, 2 * PARTITIONS)
@@ -109,19 +103,26 @@ class KafkaUnderTest:
         self.broker.kill()
         self.broker.restart()
 
+
+class KafkaUnderTest(TopicUnderTest):
+    """A topic of the real Kafka."""
+
+    broker: LocalKafka
+
+    @property
+    def connection(self) -> Connection:
+        return KafkaConnection(
+            bootstrap_servers=self.broker.bootstrap_servers, topic=self.name, group=self.name
+        )
+
     def rewind(self) -> None:
         self.broker.rewind(self.name, self.name, dict.fromkeys(range(PARTITIONS), 0))
 
 
-@dataclass(frozen=True, kw_only=True)
-class PulsarUnderTest:
+class PulsarUnderTest(TopicUnderTest):
     """A topic of the real Pulsar."""
 
     broker: LocalPulsar
-    name: str
-
-    def __post_init__(self) -> None:
-        self.broker.create_topic(self.name, PARTITIONS)
 
     @property
     def connection(self) -> Connection:
@@ -130,13 +131,6 @@ class PulsarUnderTest:
             topic=f"persistent://public/default/{self.name}",
             subscription=self.name,
         )
-
-    def grow(self) -> None:
-        self.broker.add_partitions(self.name, 2 * PARTITIONS)
-
-    def outage(self) -> None:
-        self.broker.kill()
-        self.broker.restart()
 
     def rewind(self) -> None:
         self.broker.rewind(self.name, self.name)

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.brokers import kafka as kafka_broker
-from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.brokers.pulsar import LocalPulsar
-from tests.brokers import require
+from tests.brokers import own_kafka, own_pulsar
 from tests.conformance.conftest import EVENTS, Place, begun
 from tests.waiting import until
 
@@ -16,19 +14,15 @@ from tests.waiting import until
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka that a test may kill."""
-    require("kafka")
-    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"), light=True)
-    yield started
-    started.stop()
+    with own_kafka(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that a test may kill."""
-    require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"), light=True)
-    yield started
-    started.stop()
+    with own_pulsar(tmp_path_factory.mktemp("pulsar")) as started:
+        yield started
 
 
 def test_a_broker_that_dies_under_load_costs_nothing(place: Place) -> None:

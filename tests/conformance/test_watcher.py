@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from infra.local.brokers import kafka as kafka_broker
-from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.watcher.settings import Watched
-from tests.brokers import require
+from tests.brokers import own_kafka, own_pulsar
 from tests.conformance.conftest import EVENTS, Place, begun
 from tests.conformance.streams import PARTITIONS, PulsarUnderTest
 from tests.conformance.workers import WorkerProcess
@@ -23,19 +21,15 @@ pytestmark = pytest.mark.parametrize("place", ["kafka", "pulsar"], indirect=True
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka that a test may kill."""
-    require("kafka")
-    started = kafka_broker.start(tmp_path_factory.mktemp("kafka"))
-    yield started
-    started.stop()
+    with own_kafka(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that a test may kill."""
-    require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("pulsar"))
-    yield started
-    started.stop()
+    with own_pulsar(tmp_path_factory.mktemp("pulsar")) as started:
+        yield started
 
 
 def watch(place: Place, **expected: Any) -> WorkerProcess:

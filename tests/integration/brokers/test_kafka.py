@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from infra.local import processes
 from infra.local.brokers import kafka as kafka_broker
 from infra.local.brokers.kafka import LocalKafka
-from tests.brokers import require
+from tests import brokers
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,10 +31,8 @@ sys.stdin.read()
 @pytest.fixture
 def own_kafka(tmp_path: Path) -> Iterator[LocalKafka]:
     """A Kafka that the test may kill."""
-    require("kafka")
-    started = kafka_broker.start(tmp_path / "kafka", light=True)
-    yield started
-    started.stop()
+    with brokers.own_kafka(tmp_path / "kafka") as started:
+        yield started
 
 
 def produce(servers: str, topic: str, count: int, **settings: str | int) -> list[Message]:
@@ -124,7 +122,7 @@ def test_what_was_acknowledged_survives_a_kill_on_the_same_ports(own_kafka: Loca
 
 
 def test_a_broker_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
-    require("kafka")
+    brokers.require("kafka")
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(tmp_path / "kafka")],
         cwd=ROOT,

@@ -11,7 +11,7 @@ import pytest
 from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import OperatingError
-from tests.brokers import require
+from tests.brokers import own_pulsar
 from tests.waiting import until
 
 OPERATION_SECONDS_MAX = 5
@@ -40,12 +40,10 @@ def connect() -> Iterator[Connect]:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A Pulsar that asks for tokens, with TLS, and that may be killed."""
-    require("pulsar")
     folder = tmp_path_factory.mktemp("guarded")
-    started = pulsar_broker.start(folder, with_tls=True, with_tokens=True, light=True)
-    started.grant("worker")
-    yield started
-    started.stop()
+    with own_pulsar(folder, with_tls=True, with_tokens=True) as started:
+        started.grant("worker")
+        yield started
 
 
 def as_role(pulsar: LocalPulsar, role: str, **claims: float) -> Any:

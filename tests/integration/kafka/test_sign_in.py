@@ -14,7 +14,6 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.local.brokers import kafka as kafka_broker
 from infra.local.brokers.kafka import LocalKafka
 from pipeline.errors import OperatingError
 from pipeline.producer.kafka import KafkaTransport
@@ -22,7 +21,7 @@ from pipeline.producer.outcomes import Outcome
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
-from tests.brokers import require
+from tests.brokers import own_kafka
 from tests.integration.kafka.shipments import shipment
 from tests.integration.kafka.topics import Topic
 from tests.integration.readers import Reader, poll_until
@@ -34,24 +33,17 @@ REAUTHENTICATE_MS = 3_000
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     """A Kafka whose listener for TLS asks for a token, again each few seconds."""
-    require("kafka")
     mechanism = "listener.name.ssl.oauthbearer."
-    started = kafka_broker.start(
-        tmp_path_factory.mktemp("kafka"),
-        with_tls=True,
-        config={
-            "listener.security.protocol.map": (
-                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SASL_SSL"
-            ),
-            "sasl.enabled.mechanisms": "OAUTHBEARER",
-            f"{mechanism}connections.max.reauth.ms": REAUTHENTICATE_MS,
-            f"{mechanism}sasl.jaas.config": (
-                f'{MODULE} required unsecuredLoginStringClaim_sub="broker";'
-            ),
-        },
-    )
-    yield started
-    started.stop()
+    config = {
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SASL_SSL",
+        "sasl.enabled.mechanisms": "OAUTHBEARER",
+        f"{mechanism}connections.max.reauth.ms": REAUTHENTICATE_MS,
+        f"{mechanism}sasl.jaas.config": (
+            f'{MODULE} required unsecuredLoginStringClaim_sub="broker";'
+        ),
+    }
+    with own_kafka(tmp_path_factory.mktemp("kafka"), with_tls=True, config=config) as started:
+        yield started
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.local.brokers import kafka as kafka_broker
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.ports import lasting_ports
 from pipeline.core.aggregate import deaggregate
@@ -24,7 +23,7 @@ from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
-from tests.brokers import require
+from tests.brokers import own_kafka
 from tests.integration.kafka.shipments import shipment
 from tests.integration.kafka.topics import Topic
 from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
@@ -52,15 +51,13 @@ class Proxied:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    require("kafka")
     (port,) = lasting_ports(1)
-    started = kafka_broker.start(
-        tmp_path_factory.mktemp("kafka"),
-        config={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"},
-    )
-    with Proxy(port=port, broker_port=started.port).serving() as proxy:
+    config = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"}
+    with (
+        own_kafka(tmp_path_factory.mktemp("kafka"), config=config) as started,
+        Proxy(port=port, broker_port=started.port).serving() as proxy,
+    ):
         yield Proxied(kafka=started, proxy=proxy)
-    started.stop()
 
 
 @pytest.fixture

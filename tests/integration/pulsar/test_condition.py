@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 from pulsar import InitialPosition
 
-from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline import metrics
 from pipeline.core.records import Position
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_admin import HttpApi
 from pipeline.sources.pulsar_condition import PulsarCondition
-from tests.brokers import require
+from tests.brokers import own_pulsar
 from tests.integration.pulsar.conftest import make_namespace, make_topic
 from tests.integration.pulsar.topics import Topic, numbered
 from tests.waiting import until
@@ -81,11 +80,9 @@ def test_lag_is_counted_without_a_subscription(topic: Topic, source: Sources) ->
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A broker of our own that asks for tokens."""
-    require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("own"), with_tokens=True, light=True)
-    started.grant("worker")
-    yield started
-    started.stop()
+    with own_pulsar(tmp_path_factory.mktemp("own"), with_tokens=True) as started:
+        started.grant("worker")
+        yield started
 
 
 def test_a_workers_token_hears_of_the_backlog_and_not_of_brokers(

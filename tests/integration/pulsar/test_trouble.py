@@ -10,7 +10,6 @@ from threading import Event, Thread
 
 import pytest
 
-from infra.local.brokers import pulsar as pulsar_broker
 from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.outcomes import Outcome
@@ -19,7 +18,7 @@ from pipeline.sources import pulsar_client, pulsar_partition, pulsar_subscriptio
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_subscription import PulsarSubscription
-from tests.brokers import require
+from tests.brokers import own_pulsar
 from tests.integration.pulsar.conftest import make_topic
 from tests.integration.pulsar.shipments import shipment
 from tests.integration.pulsar.topics import Topic
@@ -36,11 +35,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
     """A broker of our own that asks for tokens, to be stopped and started."""
-    require("pulsar")
-    started = pulsar_broker.start(tmp_path_factory.mktemp("own"), with_tls=True, with_tokens=True)
-    started.grant(ROLE)
-    yield started
-    started.stop()
+    with own_pulsar(tmp_path_factory.mktemp("own"), with_tls=True, with_tokens=True) as started:
+        started.grant(ROLE)
+        yield started
 
 
 @pytest.fixture

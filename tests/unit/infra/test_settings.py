@@ -98,6 +98,11 @@ def test_an_on_demand_stream_takes_no_shard_count() -> None:
             {"stream": "kafka", "kafka_cluster": "given", "service_url": "a:9098"},
             "^kafka_cluster_arn: workers are allowed into a given cluster by it",
         ),
+        ({"stream": "kafka", "broker_count": "3"}, "^broker_count: the stack knows it"),
+        (
+            {"stream": "pulsar", "pulsar_bookie_url": "http://a:8000"},
+            "^pulsar_bookie_url: the stack knows it of its own cluster",
+        ),
     ],
 )
 def test_workers_and_brokers_that_cannot_be_are_refused(

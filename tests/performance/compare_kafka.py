@@ -89,9 +89,12 @@ def spent(root: psutil.Process) -> tuple[float, float]:
     """Return CPU seconds and resident MB of a process and its children."""
     cpu = memory = 0.0
     for each in [root, *root.children(recursive=True)]:
-        times = each.cpu_times()
+        try:
+            times, held = each.cpu_times(), each.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue  # a child that ended meanwhile
         cpu += times.user + times.system
-        memory += each.memory_info().rss / MB
+        memory += held / MB
     return cpu, memory
 
 

@@ -1,14 +1,14 @@
 """How fast one worker is over the number of partitions, on a real broker of this machine.
 
     ./dev run python -m tests.performance.bench_partitions
-    ./dev run python -m tests.performance.bench_partitions --streams pulsar --rounds 3
+    ./dev run python -m tests.performance.bench_partitions --streams pulsar --single --events 100000
 
 For each number of partitions a topic is filled by the project's own producer, many events in a
-message; then a worker with nothing in its ledger reads all of it into the lake of the embedded AWS.
-`events_per_second` has the worker's start in it, `..._after_the_first` begins with the first rows;
-a point of the curve is the median of its rounds. Broker, worker and AWS share the machine: its
-cores stand in the answer, and past them no partition helps. It prints a line a run and one JSON
-document.
+message, or each in one of its own (`--single`); then a worker with nothing in its ledger reads all
+of it into the lake of the embedded AWS. `events_per_second` has the worker's start in it,
+`..._after_the_first` begins with the first rows; a point of the curve is the median of its rounds.
+Broker, worker and AWS share the machine: its cores stand in the answer, and past them no partition
+helps. It prints a line a run and one JSON document.
 """
 
 import argparse
@@ -36,10 +36,12 @@ from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
 from pipeline.producer.transports import transport_for
 from pipeline.sources.connections import Connection, KafkaConnection, PulsarConnection
+from sluice.load import PLAIN_LANES
 from tests.performance.compare_kafka import measure
 from tests.performance.contenders.process import Sluice
 
 CHUNK: Final = 5_000
+SINGLE: Final = ProducerSettings(record_events=1, lanes=PLAIN_LANES)
 FILL_SECONDS_MAX: Final = 300.0
 SHOWN: Final = ("events_per_second", "events_per_second_after_the_first", "events_per_cpu_second")
 
@@ -78,11 +80,10 @@ def stream_of_its_own(kind: str, folder: Path) -> Iterator[Stream]:
         broker.kill()
 
 
-def fill(connection: Connection, events: int) -> None:
+def fill(connection: Connection, events: int, settings: ProducerSettings) -> None:
     """Put real departures on a topic; each is acknowledged, or the bench ends here."""
     source = SourcePlan(producer="departures-0", kind="departures", events=events)
     script = script_of("partitions", source)
-    settings = ProducerSettings()
     refused: list[Answer] = []
 
     def told(answered: Answered[int]) -> None:
@@ -107,11 +108,8 @@ def fill(connection: Connection, events: int) -> None:
 def curve(
     stream: Stream, numbers: list[int], *, events: int, rounds: int, aws: LocalAws, folder: Path
 ) -> list[Mapping[str, Any]]:
-    """Run a worker over each topic, round after round, and return a point for each."""
+    """Run a worker over each full topic, round after round, and return a point for each."""
     found: dict[int, list[dict[str, float]]] = {number: [] for number in numbers}
-    for number in numbers:
-        stream.make_topic(number)
-        fill(stream.connection(number, "filled"), events)
     for lap in range(rounds):
         for number in numbers:
             name = f"{stream.kind}-{number}-{lap}"
@@ -135,7 +133,9 @@ def main() -> None:
     parser.add_argument("--partitions", default="1,2,4,8", help="with commas")
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--single", action="store_true", help="each event in its own message")
     given = parser.parse_args()
+    settings = SINGLE if given.single else ProducerSettings()
     numbers = [int(number) for number in given.partitions.split(",")]
     curves: dict[str, list[Mapping[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="sluice-partitions-") as scratch:
@@ -144,6 +144,9 @@ def main() -> None:
             aws = supervisor.start(folder / "aws")
             for kind in given.streams.split(","):
                 with stream_of_its_own(kind, folder / kind) as stream:
+                    for number in numbers:
+                        stream.make_topic(number)
+                        fill(stream.connection(number, "filled"), given.events, settings)
                     curves[kind] = curve(
                         stream,
                         numbers,
@@ -154,7 +157,8 @@ def main() -> None:
                     )
         finally:
             supervisor.stop(folder / "aws")
-    answer = {"events": given.events, "cores": os.cpu_count(), "rounds": given.rounds, **curves}
+    answer = {"single": given.single, "events": given.events, "rounds": given.rounds}
+    answer |= {"cores": os.cpu_count(), **curves}
     sys.stdout.write(json.dumps(answer, indent=2) + "\n")
 
 

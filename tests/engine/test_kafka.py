@@ -1,4 +1,4 @@
-"""A stack on Kafka under the real engine: cluster, topic, workers made, changed in place, gone."""
+"""A stack on Kafka under the real engine: cluster, topic, services made, changed in place, gone."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,10 +32,17 @@ def test_a_cluster_its_topic_and_its_workers_are_made_once_and_changed_in_place(
     topic = {"ClusterArn": cluster["ClusterArn"], "TopicName": outputs["stream_name"]}
     assert kafka.describe_topic(**topic)["PartitionCount"] == 6
     assert outputs["connection"]["security"] == "iam"
-    (service,) = client("ecs").describe_services(
-        cluster=outputs["worker_cluster"], services=[outputs["worker_service"]]
+    services = client("ecs").describe_services(
+        cluster=outputs["worker_cluster"],
+        services=[outputs["worker_service"], outputs["watcher_service"]],
     )["services"]
-    assert service["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] is True
+    assert [service["desiredCount"] for service in services] == [1, 1]
+    for service in services:
+        assert service["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] is True
+    (disk,) = client("cloudwatch").describe_alarms(AlarmNames=["sluice-dev-broker-disk"])[
+        "MetricAlarms"
+    ]
+    assert len(disk["Metrics"]) == 1 + 3
     scaled = client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     assert [t["MaxCapacity"] for t in scaled["ScalableTargets"]] == [4]
 
@@ -46,6 +53,10 @@ def test_a_cluster_its_topic_and_its_workers_are_made_once_and_changed_in_place(
     changed = on_kafka(*UP).steps
     assert "replaced" not in changed
     assert kafka.describe_topic(**topic)["PartitionCount"] == 12
+
+    on_kafka("destroy", "--yes", "--skip-preview")
+    assert client("ecs").list_clusters()["clusterArns"] == []
+    assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
 def test_a_cluster_without_servers_is_made_once(on_kafka: Any) -> None:

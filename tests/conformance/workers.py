@@ -88,6 +88,12 @@ class WorkerProcess:
     def ask_to_stop(self) -> None:
         self._process.terminate()
 
+    def ends(self, *, seconds: float) -> bool:
+        """Return whether it ends within this time; as soon as it does."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        return not self.running
+
     def wait(self, *, seconds: float = 40.0) -> int:
         return self._process.wait(timeout=seconds)
 

@@ -74,7 +74,8 @@ def test_every_setting_that_scales_something_is_in_the_table() -> None:
         *("audit_minutes", "batch_size", "batch_window_seconds", "memory_mb", "retention_hours"),
         *("run_seconds_max", "shard_count", "stream_mode", "concurrency_max", "partition_count"),
         *("shard_count_min", "shard_count_max", "shard_schedule", "shard_utilization_percent"),
-        *("workers_min", "workers_max", "worker_lag_max"),
+        *("workers_min", "workers_max", "worker_lag_max", "kafka_brokers_per_zone"),
+        *("kafka_volume_gb", "pulsar_brokers", "pulsar_bookies_per_zone", "pulsar_ledgers_gb"),
     }
 
 

@@ -23,7 +23,7 @@ def _all(names: Names) -> list[str]:
 def test_every_name_carries_the_stack_and_no_two_are_the_same(stack: str) -> None:
     names = _names(stack)
     made = _all(names)
-    assert len(set(made)) == len(made) == 18
+    assert len(set(made)) == len(made) == 19
     assert all(names.prefix in name.replace("_", "-") for name in made)
     assert len(names.lake_bucket) <= BUCKET_CHARACTERS_MAX
 

@@ -39,8 +39,11 @@ def read_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
     ]
 
 
-def watch_topic(cluster_arn: str, *, topic: str) -> list[Statement]:
-    """Read one topic by position, and send it canaries as an idempotent producer does."""
+def watch_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
+    """Read one topic by position, and send it canaries as an idempotent producer does.
+
+    A consumer asks where its group is coordinated even if it joins none, and fails on a refusal.
+    """
     return [
         allow(["kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"], [cluster_arn]),
         allow(
@@ -51,4 +54,5 @@ def watch_topic(cluster_arn: str, *, topic: str) -> list[Statement]:
             ],
             [topic_arn(cluster_arn, topic)],
         ),
+        allow(["kafka-cluster:DescribeGroup"], [group_arn(cluster_arn, group)]),
     ]

@@ -48,7 +48,9 @@ class KafkaDeployment:
                     else []
                 ),
                 watcher=Access(
-                    rights=cluster_arn.apply(lambda arn: watch_topic(arn, topic=names.stream))
+                    rights=cluster_arn.apply(
+                        lambda arn: watch_topic(arn, topic=names.stream, group=names.worker)
+                    )
                     if cluster_arn
                     else []
                 ),

@@ -12,9 +12,17 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from infra.local.brokers.kafka import LocalKafka
+from infra.policies_kafka import watch_topic
 from pipeline.errors import OperatingError
 from pipeline.producer.kafka import KafkaTransport
 from pipeline.producer.outcomes import Outcome
@@ -25,6 +33,7 @@ from tests.brokers import own_kafka
 from tests.integration.kafka.shipments import shipment
 from tests.integration.kafka.topics import Topic
 from tests.integration.readers import Reader, poll_until
+from tests.waiting import until
 
 MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
 REAUTHENTICATE_MS = 3_000
@@ -41,6 +50,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
         f"{mechanism}sasl.jaas.config": (
             f'{MODULE} required unsecuredLoginStringClaim_sub="broker";'
         ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS;User:broker;User:worker",
     }
     with own_kafka(tmp_path_factory.mktemp("kafka"), with_tls=True, config=config) as started:
         yield started
@@ -67,6 +78,7 @@ class Tokens:
     """Tokens that live for some seconds; `broken` when whoever makes them does not answer."""
 
     seconds: float
+    subject: str = "worker"
     made: list[float] = field(default_factory=list)
     broken: bool = False
 
@@ -75,7 +87,7 @@ class Tokens:
             raise ConnectionError("the credentials are not to be had")
         now = time.time()
         self.made.append(now)
-        claims = {"sub": "worker", "iat": now, "exp": now + self.seconds}
+        claims = {"sub": self.subject, "iat": now, "exp": now + self.seconds}
         return f"{part({'alg': 'none'})}.{part(claims)}.", now + self.seconds
 
 
@@ -132,3 +144,64 @@ def test_without_any_token_nothing_begins(topic: Topic) -> None:
     tokens = Tokens(seconds=4, broken=True)
     with pytest.raises(OperatingError, match="cannot sign in to Kafka by IAM: the credentials are"):
         KafkaTransport(topic.connection, token=tokens)
+
+
+CLUSTER = "arn:aws:kafka:eu-central-1:123456789012:cluster/c/0a1b"
+KINDS = {
+    "cluster": ResourceType.BROKER,
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+}
+OPERATIONS = {
+    "DescribeTopic": AclOperation.DESCRIBE,
+    "DescribeGroup": AclOperation.DESCRIBE,
+    "ReadData": AclOperation.READ,
+    "WriteData": AclOperation.WRITE,
+    "WriteDataIdempotently": AclOperation.IDEMPOTENT_WRITE,
+}
+"""What an action of MSK's IAM is to Kafka's own authorizer (MSK guide, "Semantics of IAM
+authorization policy actions and resources"); whoever is signed in is connected."""
+
+
+def let(topic: Topic, subject: str) -> None:
+    """Let somebody do what the watcher's role may, and nothing else."""
+    statements = watch_topic(CLUSTER, topic=topic.name, group=topic.connection.group)
+    rights = [
+        AclBinding(
+            KINDS[kind],
+            "kafka-cluster" if kind == "cluster" else arn.rpartition("/")[2],
+            ResourcePatternType.LITERAL,
+            f"User:{subject}",
+            "*",
+            OPERATIONS[name],
+            AclPermissionType.ALLOW,
+        )
+        for statement in statements
+        for arn in statement["Resource"]
+        for kind in [arn.split(":")[5].partition("/")[0]]
+        for action in statement["Action"]
+        for name in [action.removeprefix("kafka-cluster:")]
+        if name != "Connect"
+    ]
+    for future in topic.admin.create_acls(rights).values():
+        future.result(10)
+
+
+def test_the_watchers_rights_suffice_to_read_and_to_send_canaries(topic: Topic) -> None:
+    tokens = Tokens(seconds=900, subject=uuid4().hex)
+    let(topic, tokens.subject)
+    transport = until(lambda: allowed(topic, tokens))
+    assert transport.send([shipment(0, b"a")]) == [Outcome.WRITTEN]
+    transport.close()
+    source = KafkaSource(topic.connection, token=tokens)
+    assert source.lag(topic.shard(0), after=None) == 1
+    assert [record.data for record in topic.records(source, 0)] == [b"a"]
+    source.close()
+
+
+def allowed(topic: Topic, tokens: Tokens) -> KafkaTransport | None:
+    """Return a transport once the broker has heard of the rights."""
+    try:
+        return KafkaTransport(topic.connection, token=tokens)
+    except OperatingError:
+        return None

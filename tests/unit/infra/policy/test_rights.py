@@ -126,12 +126,15 @@ def test_the_watcher_reads_its_topic_and_sends_canaries_in_no_group(
         if action.startswith("kafka-cluster:")
     }
     cluster = registered.resources["stream"].outputs["arn"]
-    (topic,) = {arn for resources in granted.values() for arn in resources if arn != cluster}
+    topic, group = granted["ReadData"][0], granted["DescribeGroup"][0]
     assert topic.endswith("/sluice-dev-events")
-    # MSK guide, "Authorization policy actions": an idempotent producer asks the cluster.
+    assert group.endswith("/sluice-dev-worker")
+    # MSK guide, "Authorization policy actions": an idempotent producer asks the cluster, and a
+    # consumer where its group is coordinated. To join one takes AlterGroup.
     assert granted == {
         "Connect": [cluster],
         "WriteDataIdempotently": [cluster],
+        "DescribeGroup": [group],
         **{action: [topic] for action in ("DescribeTopic", "ReadData", "WriteData")},
     }
 

@@ -74,14 +74,15 @@ class MskBrokers:
             if cluster["ClusterType"] == "SERVERLESS":
                 return []
             pages = self._client.get_paginator("list_nodes").paginate(ClusterArn=self._arn)
-            found = [node["BrokerNodeInfo"] for page in pages for node in page["NodeInfoList"]]
+            listed = [node for page in pages for node in page["NodeInfoList"]]
         return [
             Node(
                 id=f"{broker['BrokerId']:g}",
                 name=", ".join(broker.get("Endpoints", ())),
                 state=f"cluster {cluster['State']}",
             )
-            for broker in found
+            # MSK lists the controllers as well, which nobody restarts.
+            for broker in (node["BrokerNodeInfo"] for node in listed if "BrokerNodeInfo" in node)
         ]
 
     def restart(self, node: str, /) -> str:

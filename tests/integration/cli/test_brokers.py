@@ -42,9 +42,10 @@ def test_the_brokers_of_msk_are_told_by_their_numbers_and_rebooted_one_at_a_time
     stubbed: Stubbed,
 ) -> None:
     client, stubber = stubbed("kafka")
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"BrokerNodeInfo": {"BrokerId": float(n), "Endpoints": [f"b-{n}.example"]}} for n in (1, 2)
     ]
+    nodes.append({"ControllerNodeInfo": {"Endpoints": ["c-10001.example"]}})
     stubber.add_response("describe_cluster_v2", cluster("PROVISIONED"), {"ClusterArn": ARN})
     stubber.add_response("list_nodes", {"NodeInfoList": nodes}, {"ClusterArn": ARN})
     stubber.add_response("reboot_broker", {}, {"ClusterArn": ARN, "BrokerIds": ["2"]})

@@ -25,10 +25,13 @@ T = TypeVar("T")
 
 NOT_ALLOWED: Final = (401, 403)
 NOT_KNOWN: Final = (404, 405)
+NOBODY_BEHIND: Final = (502, 503, 504)
+"""What stands before a server says so when that one does not answer, as our own figures do
+(`infra/pulsar/node/figures.py`)."""
 
 
 class NoAnswer(OperatingError):
-    """Nobody answered, or what did speaks no HTTP."""
+    """Nobody answered, only who stands before them, or what did speaks no HTTP."""
 
 
 class Withheld(OperatingError):
@@ -85,6 +88,8 @@ class HttpApi:
         text = f"{where}: {status} {' '.join(said.split())[:200]}"
         if status in NOT_ALLOWED:
             return Withheld(f"{text}; give the role of {self.token_file or 'a token'} the right")
+        if status in NOBODY_BEHIND:
+            return NoAnswer(text)
         return Withheld(text) if status in NOT_KNOWN else OperatingError(text)
 
     def _headers(self) -> dict[str, str]:

@@ -156,6 +156,14 @@ def test_brokers_that_answer_with_an_error_are_not_missing(api: Api) -> None:
     assert "500" in str(found.trouble)
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_where_only_who_stands_before_them_answers_all_are_missing(api: Api, status: int) -> None:
+    api.says(CLUSTER, "the server does not answer", status=status)
+    found = condition(api, bookies=6).missing()
+    assert missing(found) == 6
+    assert f"{status} the server does not answer" in str(found.trouble)
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "count"), [(200, [7, 8, 9], 3), (404, NO_LEDGERS, 0), (200, [], 0)]
 )

@@ -19,7 +19,6 @@ KINDS: Final[tuple[Kind, ...]] = ("kafka", "pulsar")
 FOLDER: Final = "broker"
 LOG: Final = "broker.log"
 ASK_SECONDS_MAX: Final = 20.0
-HOUR_MS: Final = 3_600_000
 
 
 def install(kind: Kind, on_step: Callable[[str], None]) -> None:
@@ -64,19 +63,15 @@ def make_topic(
             "policy": "producer_request_hold",
         }
         broker.admin.ask("POST", f"namespaces/{NAMESPACE}/backlogQuota", held)
-    there = _partitions(kind, broker, name)
-    if there == 0 and kind == "kafka":
-        broker.create_topic(name, partitions, retention_ms=retention_hours * HOUR_MS)
-    elif there == 0:
-        # Pulsar keeps what is acknowledged by the namespace's retention.
-        kept = {"retentionTimeInMinutes": retention_hours * 60, "retentionSizeInMB": -1}
-        broker.admin.ask("POST", f"namespaces/{NAMESPACE}/retention", kept)
+    there = partitions_of(kind, broker, name)
+    if there == 0:
         broker.create_topic(name, partitions)
     elif there < partitions:
         broker.add_partitions(name, partitions)
+    broker.retain(name, hours=retention_hours)
 
 
-def _partitions(kind: Kind, broker: Any, name: str) -> int:
+def partitions_of(kind: Kind, broker: Any, name: str) -> int:
     """Return how many partitions a topic has, 0 if there is none."""
     if kind == "kafka":
         from confluent_kafka.admin import AdminClient

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from infra.local.brokers import artifacts, class_archive, java, tls
@@ -26,6 +32,7 @@ CLUSTER_ID: Final = "U2x1aWNlLUxvY2FsLUthZg"
 """A UUID in base64, as Kafka wants it; each folder is a cluster of its own all the same."""
 MEMORY: Final = "-Xmx512m"
 ADMIN_SECONDS_MAX: Final = 20.0
+HOUR_MS: Final = 3_600_000
 SETTINGS: Final = "server.properties"
 DATA: Final = "data"
 LOGGING: Final = (
@@ -82,12 +89,10 @@ class LocalKafka(LocalBroker):
         name: str,
         partitions: int = 1,
         *,
-        retention_ms: int | None = None,
         config: Mapping[str, str] | None = None,
     ) -> None:
         """Make a topic; `config` is the topic's own configuration by Kafka's names."""
-        kept = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
-        topic = NewTopic(name, partitions, 1, config={**kept, **(config or {})})
+        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
         self._do(lambda admin: admin.create_topics([topic]))
         self._until(lambda: len(self._partitions(name)) == partitions, f"topic {name}")
 
@@ -100,6 +105,16 @@ class LocalKafka(LocalBroker):
         """Delete a topic with all that it holds."""
         self._do(lambda admin: admin.delete_topics([name]))
         self._until(lambda: not self._partitions(name), f"the end of topic {name}")
+
+    def retain(self, name: str, *, hours: int) -> None:
+        """Let a topic keep its records so long from now on."""
+        kept = ConfigEntry(
+            "retention.ms",
+            str(hours * HOUR_MS),
+            incremental_operation=AlterConfigOpType.SET,
+        )
+        topic = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[kept])
+        self._do(lambda admin: admin.incremental_alter_configs([topic]))
 
     def expire(self, name: str, partition: int, before: int) -> None:
         """Let the partition begin at this offset, as if what was before it had expired."""

@@ -21,6 +21,7 @@ from infra.local.ports import HOST, lasting_ports
 
 SETTINGS: Final = "standalone.conf"
 STARTER: Final = "org.apache.pulsar.PulsarStandaloneStarter"
+MINUTES_PER_HOUR: Final = 60
 SECRET: Final = "secret.key"
 
 
@@ -74,6 +75,11 @@ class LocalPulsar(LocalBroker):
     def add_partitions(self, name: str, total: int) -> None:
         """Let a topic have this many partitions, more than before."""
         self.admin.ask("POST", f"{path_of(name)}/partitions", total)
+
+    def retain(self, name: str, *, hours: int) -> None:
+        """Let a topic keep what is acknowledged so long from now on, however much it is."""
+        kept = {"retentionTimeInMinutes": hours * MINUTES_PER_HOUR, "retentionSizeInMB": -1}
+        self.admin.ask("POST", f"{path_of(name)}/retention", kept)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic with all that it holds and all who use it."""

@@ -86,7 +86,7 @@ def test_a_topic_that_nobody_made_is_refused(kafka: LocalKafka) -> None:
 
 
 def test_partitions_can_be_added_and_old_messages_can_expire(kafka: LocalKafka) -> None:
-    kafka.create_topic("grows", 1, retention_ms=3_600_000)
+    kafka.create_topic("grows", 1)
     produce(kafka.bootstrap_servers, "grows", 10)
     kafka.add_partitions("grows", 3)
     kafka.expire("grows", 0, 4)

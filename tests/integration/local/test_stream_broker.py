@@ -8,9 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import AdminClient
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    ResourceType,
+)
 
 from infra.local import processes, stream_broker, supervisor
+from infra.local.brokers.pulsar_admin import path_of
+from infra.local.stream_broker import Kind
+from tests.brokers import require
+from tests.waiting import until
 
 RESTART = """
 import sys
@@ -44,3 +53,30 @@ def test_a_broker_may_be_restarted_by_anybody_and_ends_with_the_local_aws(
     supervisor.stop(folder)
     assert not (folder / stream_broker.FOLDER).exists()
     assert (folder / stream_broker.LOG).exists()
+
+
+@pytest.mark.parametrize("kind", stream_broker.KINDS)
+def test_a_topic_that_is_there_grows_and_keeps_events_as_long_as_is_said_last(
+    tmp_path: Path, kind: Kind
+) -> None:
+    require(kind)
+    broker = stream_broker.start(kind, tmp_path)
+    try:
+        for partitions, hours in ((1, 24), (2, 168)):
+            stream_broker.make_topic(
+                kind, tmp_path, "kept", partitions=partitions, retention_hours=hours
+            )
+            assert stream_broker.partitions_of(kind, broker, "kept") == partitions
+            until(lambda hours=hours: kept_hours(kind, broker) == hours, what=f"{hours} hours")
+    finally:
+        stream_broker.end(tmp_path)
+
+
+def kept_hours(kind: Kind, broker: Any) -> float | None:
+    if kind == "pulsar":
+        told = broker.admin.ask("GET", f"{path_of('kept')}/retention?applied=true")
+        return told["retentionTimeInMinutes"] / 60 if told else None
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    topic = ConfigResource(ResourceType.TOPIC, "kept")
+    told = admin.describe_configs([topic])[topic].result(timeout=20)
+    return int(told["retention.ms"].value) / 3_600_000

@@ -1,10 +1,12 @@
 """A worker's life around its loop: sweeps, figures, health, and its end."""
 
+import gc
 import io
 import json
 import threading
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,6 +124,25 @@ def test_a_stream_that_does_not_answer_is_ill_health(life: Life, world: Any) -> 
         life.process.go()
 
     assert "no answer of the stream" in life.service.health().document["reasons"][0]
+
+
+class FailedCall:
+    """What an error of a client holds: itself, and what was to be sent."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_failed_calls_leave_behind_is_gone_with_the_next_report(life: Life) -> None:
+    gc.disable()
+    try:
+        left = weakref.ref(FailedCall())
+        life.live(seconds=5)
+        assert left() is not None
+        life.live(seconds=15)
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ class Watched(BaseModel):
     """Where the HTTP API of a bookie answers, without a path: any of them tells of all. Only they
     know which bookies live, which ledgers lack copies, and how full the disks are."""
 
-    @classmethod
-    def from_json(cls, text: str) -> "Watched":
-        """Return what `SLUICE_WATCH` says. Raises ValueError."""
-        return cls.model_validate_json(text)
-
     def to_json(self) -> str:
         """Return the value of `SLUICE_WATCH`."""
         return self.model_dump_json()

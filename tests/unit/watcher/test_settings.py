@@ -28,7 +28,6 @@ def test_what_is_watched_goes_through_the_variable_as_it_is() -> None:
         admin_url="https://brokers.example:8443",
         bookie_url="http://bookies.example:8000",
     )
-    assert Watched.from_json(watched.to_json()) == watched
     told = WatcherSettings.from_environment({**LEAST, names.ENV_WATCH: watched.to_json()})
     assert told.watched == watched
 

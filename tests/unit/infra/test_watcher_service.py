@@ -65,12 +65,12 @@ def test_it_is_told_what_brokers_there_should_be_where_somebody_knows(
 ) -> None:
     settings, wanted = TOLD[stack]
     registered = register({**LOCAL, **settings})
-    told = Watched.from_json(variables(registered)[names.ENV_WATCH])
+    told = Watched.model_validate_json(variables(registered)[names.ENV_WATCH])
     balancers = [each.outputs["dnsName"] for each in registered.of_type("LoadBalancer")]
     text = wanted.to_json()
     for host in balancers:
         text = text.replace("HOST", host)
-    assert told == Watched.from_json(text)
+    assert told == Watched.model_validate_json(text)
 
 
 @pytest.mark.parametrize("stream", ["kafka", "pulsar"])

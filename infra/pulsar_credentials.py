@@ -3,7 +3,9 @@
     python -m infra.pulsar_credentials OUTPUTS_FILE [--host NAME ...] [--renew] [--programs FOLDER]
 
 OUTPUTS_FILE is what `pulumi stack output --json` prints. What is there already is left alone:
-`--renew` makes certificate, keys and tokens anew. `--programs` names a folder with the files of
+`--renew` makes certificate, keys and tokens anew. Workers and watcher are then started anew: a task
+is told its secrets when it starts, and ECS gives a service up after three that found theirs empty.
+`--programs` names a folder with the files of
 `infra/pulsar/programs.py`; only those of the right hash are put. A certificate of one's own goes
 into the brokers' secret by hand, under the same members.
 """
@@ -69,6 +71,15 @@ def fill_secrets(
     return True
 
 
+def start_tasks(ecs: Any, outputs: Mapping[str, Any], say: Say) -> None:
+    """Have ECS start workers and watcher anew; those that run stay until the new ones are well."""
+    for service in (outputs["worker_service"], outputs["watcher_service"]):
+        ecs.update_service(
+            cluster=outputs["worker_cluster"], service=service, forceNewDeployment=True
+        )
+        say(f"{service}: starts anew")
+
+
 def put_programs(s3: Any, bucket: str, folder: Path, say: Say) -> None:
     """Put the programs that are not there yet. Raises UserError for a file of another hash."""
     for program in (DISTRIBUTION, JAVA, OFFLOADERS):
@@ -125,6 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         manager = boto3.client("secretsmanager", region_name=region)
         filled = fill_secrets(manager, outputs["broker_secrets"], made, renew=options.renew)
         _say("secrets: filled" if filled else "secrets: were filled; --renew makes them anew")
+        if filled:
+            start_tasks(boto3.client("ecs", region_name=region), outputs, _say)
     except UserError as error:
         _say(str(error))
         return 2

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from infra import pulsar_credentials
 from infra.local.supervisor import LocalAws
@@ -24,6 +25,8 @@ from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.credentials import with_credentials
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+ANSWERED = (AWSResponse("", 200, {}, None), dict[str, Any]())
+"""Stands for ECS's answer, by which nobody goes."""
 
 
 @pytest.fixture
@@ -68,6 +71,36 @@ def test_a_brokers_machine_makes_its_files_of_them(
     api = Aws(aws.region, (aws.access_key_id, aws.secret_access_key, ""))
     prepare(api, machine, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == set(BROKER_FILES)
+
+
+def test_workers_and_watcher_start_with_what_was_filled(
+    client: Callable[[str], Any],
+    arns: dict[str, str],
+    aws: LocalAws,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = list[dict[str, Any]]()
+    ecs = client("ecs")
+    ecs.meta.events.register(
+        "before-call.ecs.UpdateService",
+        lambda params, **_: started.append(json.loads(params["body"])) or ANSWERED,
+    )
+    clients = {"ecs": ecs, "secretsmanager": client("secretsmanager")}
+    monkeypatch.setattr(pulsar_credentials.boto3, "client", lambda name, **_: clients[name])
+    outputs = tmp_path / "outputs.json"
+    services = {f"{each}_service": f"s-{each}" for each in ("worker", "watcher")}
+    told = {"region": aws.region, "broker_secrets": arns, "worker_cluster": "c", **services}
+    outputs.write_text(json.dumps({**told, "connection": {"service_url": "pulsar+ssl://b:6651"}}))
+
+    assert pulsar_credentials.main([str(outputs)]) == 0
+    assert [(each["cluster"], each["service"]) for each in started] == [
+        ("c", "s-worker"),
+        ("c", "s-watcher"),
+    ]
+    assert all(each["forceNewDeployment"] for each in started)
+    assert pulsar_credentials.main([str(outputs)]) == 0
+    assert len(started) == 2
 
 
 def test_who_signs_is_told_to_nobody_else() -> None:

@@ -3,11 +3,13 @@
     python -m infra.pulsar_credentials OUTPUTS_FILE [--host NAME ...] [--renew] [--programs FOLDER]
 
 OUTPUTS_FILE is what `pulumi stack output --json` prints. What is there already is left alone:
-`--renew` makes certificate, keys and tokens anew. Workers and watcher are then started anew: a task
-is told its secrets when it starts, and ECS gives a service up after three that found theirs empty.
-`--programs` names a folder with the files of
+`--renew` makes certificate, keys and tokens anew. `--programs` names a folder with the files of
 `infra/pulsar/programs.py`; only those of the right hash are put. A certificate of one's own goes
 into the brokers' secret by hand, under the same members.
+
+Workers and watcher are started anew each time: a task is told its secrets when it starts, and ECS
+gives a service up for good after three that found theirs empty, or no broker. Run it again once
+brokers serve, if they took longer than that.
 """
 
 import argparse
@@ -136,8 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         manager = boto3.client("secretsmanager", region_name=region)
         filled = fill_secrets(manager, outputs["broker_secrets"], made, renew=options.renew)
         _say("secrets: filled" if filled else "secrets: were filled; --renew makes them anew")
-        if filled:
-            start_tasks(boto3.client("ecs", region_name=region), outputs, _say)
+        start_tasks(boto3.client("ecs", region_name=region), outputs, _say)
     except UserError as error:
         _say(str(error))
         return 2

@@ -100,7 +100,7 @@ def test_workers_and_watcher_start_with_what_was_filled(
     ]
     assert all(each["forceNewDeployment"] for each in started)
     assert pulsar_credentials.main([str(outputs)]) == 0
-    assert len(started) == 2
+    assert len(started) == 4
 
 
 def test_who_signs_is_told_to_nobody_else() -> None:

@@ -210,7 +210,10 @@ def _as_json(shard: RestoredShard) -> dict[str, object]:
 def _said(shard: RestoredShard) -> str:
     """Return what was done to a shard in one line."""
     published = "; one is still to be published" if shard.unpublished else ""
+    started, committed = (
+        "nothing" if place is None else place for place in (shard.started, shard.committed)
+    )
     return (
-        f"{shard.shard}: from {shard.started or 'nothing'} to {shard.committed or 'nothing'}, "
+        f"{shard.shard}: from {started} to {committed}, "
         f"{shard.put_back:,} commits put back from the journal{published}"
     )

@@ -231,7 +231,8 @@ def show(home: Path, stack: str) -> None:
     table = Table("partition", "committed")
     with worker_of(found) as worker:
         for status in worker.pending():
-            table.add_row(status.shard, str(status.committed or "nothing yet"))
+            committed = status.committed
+            table.add_row(status.shard, "nothing yet" if committed is None else str(committed))
     OUT.print(table)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.state import Head
-from tests.faults.stack.conftest import LOOK_SECONDS, Rig, Rigs, Variant, all_stored
+from tests.faults.stack.conftest import Rig, Rigs, Variant, all_stored
+from tests.waiting import LOOK_SECONDS
 
 KILLS_MAX = 6
 

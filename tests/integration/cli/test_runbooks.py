@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -54,31 +55,24 @@ def of_stack(stream: str, path: Path) -> bool:
     return path.stem in alarms_of(stream) or path.stem not in alarm_ids()
 
 
-RUNS = [
-    pytest.param(stream, path, READING, id=f"{stream}-{path.stem}")
-    for stream in STACKS
-    for path in runbooks()
-    if of_stack(stream, path)
-]
+def of_stream(stream: str) -> list[Path]:
+    """Return the runbooks of a stream's stack."""
+    return [path for path in runbooks() if of_stack(stream, path)]
+
+
 OTHERS = [path for path in runbooks() if not any(of_stack(stream, path) for stream in STACKS)]
 """Of alarms that neither of these stacks has: verifying asks for the alarm, the rest is run."""
-RUNS += [pytest.param("kafka", path, LOOKING, id=f"kafka-{path.stem}") for path in OTHERS]
 
 
 def test_only_alarms_of_a_pulsar_and_of_msk_are_not_verified_here() -> None:
     assert {path.stem for path in OTHERS} == {"backlog-near-quota", "broker-disk"}
 
 
-@pytest.fixture(scope="module")
-def variables(
-    request: pytest.FixtureRequest, home: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, str]]:
-    """The variables under which runbooks find a stack that holds a good and a bad event."""
-    stream: str = request.param
-    if stream != "kinesis":
-        require(stream)
+@contextmanager
+def brought_up(stream: str, home: Path, cli: Cli, folder: Path) -> Iterator[dict[str, str]]:
+    """Give the variables under which runbooks find a stack that holds a good and a bad event."""
     good = json.loads(KNOWN_GOOD.data) | {"event_time": wall_clock_ms()}
-    events = tmp_path_factory.mktemp("events") / "events.jsonl"
+    events = folder / "events.jsonl"
     events.write_text(f"{json.dumps(good)}\n{json.dumps(good | {'distance_miles': 'far'})}\n")
     settings = [word for pair in STACKS[stream].items() for word in ("--set", "=".join(pair))]
     for words in (("up", *settings), ("send", str(events)), ("drain",)):
@@ -89,10 +83,48 @@ def variables(
     assert cli(home, "down", "--stack", stream, "--force").returncode == 0
 
 
-@pytest.mark.parametrize(("variables", "path", "sections"), RUNS, indirect=["variables"])
-def test_a_runbook_s_commands_work_as_they_paste(
+@pytest.fixture(scope="module")
+def on_kinesis(
+    home: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    with brought_up("kinesis", home, cli, tmp_path_factory.mktemp("events")) as variables:
+        yield variables
+
+
+@pytest.fixture(scope="module")
+def on_kafka(
+    home: Path, cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    require("kafka")
+    with brought_up("kafka", home, cli, tmp_path_factory.mktemp("events")) as variables:
+        yield variables
+
+
+@pytest.mark.parametrize("path", of_stream("kinesis"), ids=lambda path: path.stem)
+def test_a_runbook_s_commands_work_as_they_paste_on_kinesis(
+    path: Path, checkout: Path, on_kinesis: dict[str, str]
+) -> None:
+    follow(path, READING, checkout, on_kinesis)
+
+
+@pytest.mark.parametrize("path", of_stream("kafka"), ids=lambda path: path.stem)
+def test_a_runbook_s_commands_work_as_they_paste_on_a_topic(
+    path: Path, checkout: Path, on_kafka: dict[str, str]
+) -> None:
+    follow(path, READING, checkout, on_kafka)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_what_diagnoses_an_alarm_that_only_others_have_works_on_a_topic(
+    path: Path, checkout: Path, on_kafka: dict[str, str]
+) -> None:
+    follow(path, LOOKING, checkout, on_kafka)
+
+
+def follow(
     path: Path, sections: tuple[str, ...], checkout: Path, variables: dict[str, str]
 ) -> None:
+    """Run sections of a runbook on a stack, without what has worked there word for word."""
     worked = WORKED.setdefault(variables["SLUICE_STACK"], set())
     trouble = run(
         parse(path),

@@ -35,7 +35,9 @@ resources of them.
 
 An alarm that belongs to a composite is that page's cause: who was paged reads it on the dashboard
 or in the other topic. One that belongs to none can wait for the morning. A first deploy tells
-nobody: a new alarm has no data, and none is built so that missing data alone breach it.
+nobody: a new alarm has no data, and none is built so that missing data alone breach it. Only the
+first start of a Pulsar of the stack's own may: workers and watcher run before its brokers do, and
+say so.
 
 ## What there is to measure
 

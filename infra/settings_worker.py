@@ -41,7 +41,10 @@ class WorkerSettings(BaseModel):
     worker_lag_max: int = Field(
         1_000,
         ge=1,
-        description="Records of the topic that may wait for each worker; beyond it one is added.",
+        description=(
+            "Records of the topic that may wait for each worker; beyond it one is added. At the "
+            "least a second's records of one worker: as many wait while all is well."
+        ),
     )
     worker_batch_ms: int = Field(
         200,

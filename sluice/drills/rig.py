@@ -17,6 +17,7 @@ from pipeline.audit.verdict import Validity, Verdict
 from pipeline.errors import UserError
 from sluice import alarms, functions, workers
 from sluice.accounting import account
+from sluice.broker import LOCAL_ID
 from sluice.drain import drain_stack
 from sluice.drills.packages import Change, changed_package
 from sluice.drills.subscriber import Subscriber
@@ -236,8 +237,12 @@ class Rig:
 
     @property
     def runbook_variables(self) -> dict[str, str]:
-        """Return what the runbooks' commands find the stack by."""
-        return {"SLUICE_HOME": str(self.home), "SLUICE_STACK": self.stack.name}
+        """Return what the runbooks' commands find the stack by, and the one broker it may have."""
+        return {
+            "SLUICE_HOME": str(self.home),
+            "SLUICE_STACK": self.stack.name,
+            "SLUICE_BROKER": LOCAL_ID,
+        }
 
     @contextmanager
     def drilling(self) -> Iterator[Subscriber]:

@@ -3,7 +3,8 @@
     python -m infra.pulsar_credentials OUTPUTS_FILE [--host NAME ...] [--renew] [--programs FOLDER]
 
 OUTPUTS_FILE is what `pulumi stack output --json` prints. What is there already is left alone:
-`--renew` makes certificate, keys and tokens anew. `--programs` names a folder with the files of
+`--renew` makes certificate, keys and tokens anew; brokers know them once their machines are
+replaced, and new tasks are refused until then. `--programs` names a folder with the files of
 `infra/pulsar/programs.py`; only those of the right hash are put. A certificate of one's own goes
 into the brokers' secret by hand, under the same members.
 
@@ -25,12 +26,14 @@ from typing import Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
-from infra.pulsar.credentials import Tls, TokenKeys, make_tls, make_token_keys
+from infra.pulsar.credentials import Tls, TokenKeys, make_tls, make_token_keys, token_keys_of
 from infra.pulsar.programs import DISTRIBUTION, JAVA, OFFLOADERS
 from infra.pulsar.roles import ADMIN, BROKER, PRODUCER, WATCHER, WORKER
 from pipeline.errors import UserError
 
 Say = Callable[[str], object]
+CLIENTS: Final = {"worker": WORKER, "watcher": WATCHER, "producer": PRODUCER}
+"""Whose secrets hold a token, by their kinds."""
 FIRST_REGION: Final = "us-east-1"
 """Where machines have names of another form (EC2 user guide, "EC2 instance hostname types")."""
 
@@ -52,25 +55,48 @@ def values(tls: Tls, keys: TokenKeys) -> dict[str, dict[str, str]]:
             "token_public_base64": base64.b64encode(keys.public_der).decode(),
             **keys.tokens((ADMIN, BROKER)),
         },
-        "worker": {"ca": tls.ca, "token": keys.token(WORKER)},
-        "watcher": {"ca": tls.ca, "token": keys.token(WATCHER)},
-        "producer": {"ca": tls.ca, "token": keys.token(PRODUCER)},
+        **{kind: dict(_client(tls.ca, keys, kind)) for kind in CLIENTS},
         "signing": {"private": keys.private_pem},
     }
 
 
 def fill_secrets(
-    manager: Any, arns: Mapping[str, str], held: Mapping[str, Mapping[str, str]], *, renew: bool
-) -> bool:
-    """Put the values; return False, with nothing changed, where any is there and not renewed.
+    manager: Any, arns: Mapping[str, str], made: Mapping[str, Mapping[str, str]], *, renew: bool
+) -> Sequence[str]:
+    """Put what was made into the secrets that are empty, or into all; return the kinds of those.
 
-    All or none: a token of one pair of keys says nothing to a broker that has another.
+    A token of one pair of keys says nothing to a broker that has another: beside secrets that are
+    filled a client's is signed by the key that is held. Raises UserError where that is not there.
     """
-    if not renew and any(_filled(manager, arn) for arn in arns.values()):
-        return False
-    for kind, arn in arns.items():
-        manager.put_secret_value(SecretId=arn, SecretString=json.dumps(held[kind]))
-    return True
+    held = {} if renew else _held(manager, arns)
+    empty = [kind for kind in arns if kind not in held]
+    if held and empty:
+        made = _beside(held, empty)
+    for kind in empty:
+        manager.put_secret_value(SecretId=arns[kind], SecretString=json.dumps(made[kind]))
+    return empty
+
+
+def _held(manager: Any, arns: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    """Return what the secrets hold that are filled, by kind."""
+    texts = {kind: _text(manager, arn) for kind, arn in arns.items()}
+    return {kind: json.loads(text) for kind, text in texts.items() if text}
+
+
+def _beside(
+    held: Mapping[str, Mapping[str, str]], empty: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    """Return what clients' secrets hold that came later than the others."""
+    if not set(empty) <= set(CLIENTS):
+        raise UserError(
+            f"secrets are filled in part: {', '.join(empty)} are empty; --renew makes all anew"
+        )
+    keys = token_keys_of(held["signing"]["private"])
+    return {kind: _client(held["brokers"]["ca"], keys, kind) for kind in empty}
+
+
+def _client(ca: str, keys: TokenKeys, kind: str) -> Mapping[str, str]:
+    return {"ca": ca, "token": keys.token(CLIENTS[kind])}
 
 
 def start_tasks(ecs: Any, outputs: Mapping[str, Any], say: Say) -> None:
@@ -98,11 +124,11 @@ def put_programs(s3: Any, bucket: str, folder: Path, say: Say) -> None:
         say(f"{program.name}: put")
 
 
-def _filled(manager: Any, arn: str) -> bool:
+def _text(manager: Any, arn: str) -> str:
     try:
-        return bool(manager.get_secret_value(SecretId=arn).get("SecretString"))
+        return str(manager.get_secret_value(SecretId=arn).get("SecretString") or "")
     except manager.exceptions.ResourceNotFoundException:
-        return False
+        return ""
 
 
 def _there(s3: Any, bucket: str, key: str) -> bool:
@@ -137,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = values(make_tls(hosts, now=dt.datetime.now(dt.UTC)), make_token_keys())
         manager = boto3.client("secretsmanager", region_name=region)
         filled = fill_secrets(manager, outputs["broker_secrets"], made, renew=options.renew)
-        _say("secrets: filled" if filled else "secrets: were filled; --renew makes them anew")
+        none = "none, all were; --renew makes them anew"
+        _say(f"secrets filled: {', '.join(filled) or none}")
         start_tasks(boto3.client("ecs", region_name=region), outputs, _say)
     except UserError as error:
         _say(str(error))

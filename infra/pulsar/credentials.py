@@ -44,10 +44,9 @@ class TokenKeys:
         if expires is not None:
             claims["exp"] = int(expires.timestamp())
         signed = ".".join(_part(each) for each in ({"alg": "RS256", "typ": "JWT"}, claims))
-        key = serialization.load_pem_private_key(self.private_pem.encode(), password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("tokens are signed by an RSA key")
-        signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        signature = _rsa(self.private_pem).sign(
+            signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
         return f"{signed}.{_base64(signature)}"
 
     def tokens(self, roles: Sequence[str] = ROLES) -> Mapping[str, str]:
@@ -57,7 +56,22 @@ class TokenKeys:
 
 def make_token_keys() -> TokenKeys:
     """Return a fresh pair."""
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS)
+    return _pair(rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS))
+
+
+def token_keys_of(private_pem: str) -> TokenKeys:
+    """Return the pair of a private key. Raises TypeError or ValueError for what is none."""
+    return _pair(_rsa(private_pem))
+
+
+def _rsa(private_pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(private_pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("tokens are signed by an RSA key")
+    return key
+
+
+def _pair(key: rsa.RSAPrivateKey) -> TokenKeys:
     return TokenKeys(
         private_pem=_pem(key),
         public_der=key.public_key().public_bytes(

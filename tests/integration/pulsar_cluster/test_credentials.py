@@ -1,5 +1,6 @@
 """What the cluster's machines wait for is put once, whole, and renewed when asked."""
 
+import base64
 import datetime as dt
 import hashlib
 import json
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from infra import pulsar_credentials
 from infra.local.supervisor import LocalAws
@@ -52,6 +55,37 @@ def test_they_are_put_once_and_anew_when_asked(
     assert fill_secrets(manager, arns, second, renew=True)
     held = manager.get_secret_value(SecretId=arns["worker"])["SecretString"]
     assert json.loads(held) == second["worker"]
+
+
+def test_a_client_that_came_later_is_let_in_by_the_brokers_that_are_there(
+    client: Callable[[str], Any], arns: dict[str, str]
+) -> None:
+    manager, first = client("secretsmanager"), made()
+    before = {kind: arn for kind, arn in arns.items() if kind != "watcher"}
+    assert set(fill_secrets(manager, before, first, renew=False)) == set(before)
+    assert fill_secrets(manager, arns, made(), renew=False) == ["watcher"]
+    held = json.loads(manager.get_secret_value(SecretId=arns["watcher"])["SecretString"])
+    assert held["ca"] == first["brokers"]["ca"]
+    signed, _, signature = held["token"].rpartition(".")
+    public = serialization.load_der_public_key(
+        base64.b64decode(first["brokers"]["token_public_base64"])
+    )
+    assert isinstance(public, rsa.RSAPublicKey)
+    public.verify(
+        base64.urlsafe_b64decode(f"{signature}=="),
+        signed.encode(),
+        padding.PKCS1v15(),
+        hashes.SHA256(),
+    )
+
+
+def test_brokers_that_came_later_than_their_clients_are_no_matter_for_guesses(
+    client: Callable[[str], Any], arns: dict[str, str]
+) -> None:
+    manager = client("secretsmanager")
+    fill_secrets(manager, {"worker": arns["worker"]}, made(), renew=False)
+    with pytest.raises(UserError, match=r"filled in part: .*brokers.*--renew"):
+        fill_secrets(manager, arns, made(), renew=False)
 
 
 def test_a_brokers_machine_makes_its_files_of_them(

@@ -1,6 +1,7 @@
 """A worker's loop on a scripted stream, with the simulation's ledger, lake and account."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,6 +134,14 @@ class World:
     def outlive(self) -> None:
         """Let time pass until every process holds a run that was under way for over."""
         self.simulation.clock.advance(RUN_MS_MAX + CLOCK_SKEW_MS + 1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def young_heap() -> Iterator[None]:
+    """Keep what other tests left out of the collections that a worker makes with its reports."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -89,7 +89,10 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
         cluster.machines[LOST].start()
         soon(lambda: cluster.brokers() == len(NODES), what="the machine's broker is back")
         all_bookies = {name for names in BOOKIES.values() for name in names}
-        soon(lambda: cluster.bookies() == all_bookies, what="its bookie is back, on its volumes")
+        soon(
+            lambda: cluster.bookies() == all_bookies,
+            what=lambda: f"its bookie is back, on its volumes; there are {cluster.bookies()}",
+        )
         load.stop(seconds_max=60)
     with closing(cluster.client("worker")) as client:
         read = tuple(read_all(client, TOPICS.name, PARTITIONS))

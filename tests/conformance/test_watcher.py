@@ -1,35 +1,21 @@
 """One suite for both topics: a watcher beside the workers, while they live, die, and the broker."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from infra.local.brokers.kafka import LocalKafka
-from infra.local.brokers.pulsar import LocalPulsar
 from pipeline.watcher.settings import Watched
-from tests.brokers import own_kafka, own_pulsar
 from tests.conformance.conftest import EVENTS, Place, begun
+from tests.conformance.mortal import kafka, pulsar
 from tests.conformance.streams import PARTITIONS, PulsarUnderTest
 from tests.conformance.workers import WorkerProcess
 from tests.waiting import until
 
+__all__ = ["kafka", "pulsar"]
+
 pytestmark = pytest.mark.parametrize("place", ["kafka", "pulsar"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
-    """A Kafka that a test may kill."""
-    with own_kafka(tmp_path_factory.mktemp("kafka")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def pulsar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPulsar]:
-    """A Pulsar that a test may kill."""
-    with own_pulsar(tmp_path_factory.mktemp("pulsar")) as started:
-        yield started
 
 
 def watch(place: Place, **expected: Any) -> WorkerProcess:

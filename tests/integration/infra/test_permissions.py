@@ -4,6 +4,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from infra.local import deploy, supervisor
 from infra.local.supervisor import LocalAws
 from pipeline.domain.contracts import ACTIONS
+from tests.embedded_aws import where
 from tests.waiting import until
 
 DONE_SECONDS_MAX = 60.0
@@ -53,10 +55,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def client(strict: LocalAws) -> Callable[[str], Any]:
-    session = boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=strict.region
-    )
-    return lambda service: session.client(service, endpoint_url=strict.endpoint)
+    return partial(boto3.session.Session().client, **where(strict))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from infra.local import deploy, stream_broker, supervisor
 from infra.local.supervisor import LocalAws, Pace
 from pipeline import metrics
 from tests.brokers import require
+from tests.embedded_aws import where
 from tests.waiting import until
 
 STACK = "watched"
@@ -34,10 +36,7 @@ def strict(folder: Path) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def client(strict: LocalAws) -> Callable[[str], Any]:
-    session = boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=strict.region
-    )
-    return lambda service: session.client(service, endpoint_url=strict.endpoint)
+    return partial(boto3.session.Session().client, **where(strict))
 
 
 @pytest.fixture

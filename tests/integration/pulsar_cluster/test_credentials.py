@@ -44,17 +44,20 @@ def made() -> dict[str, dict[str, str]]:
     return values(make_tls(["brokers"], now=NOW), make_token_keys())
 
 
+def held(manager: Any, arn: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(manager.get_secret_value(SecretId=arn)["SecretString"])
+    return found
+
+
 def test_they_are_put_once_and_anew_when_asked(
     client: Callable[[str], Any], arns: dict[str, str]
 ) -> None:
     manager, first, second = client("secretsmanager"), made(), made()
     assert fill_secrets(manager, arns, first, renew=False)
     assert not fill_secrets(manager, arns, second, renew=False)
-    held = manager.get_secret_value(SecretId=arns["worker"])["SecretString"]
-    assert json.loads(held) == first["worker"]
+    assert held(manager, arns["worker"]) == first["worker"]
     assert fill_secrets(manager, arns, second, renew=True)
-    held = manager.get_secret_value(SecretId=arns["worker"])["SecretString"]
-    assert json.loads(held) == second["worker"]
+    assert held(manager, arns["worker"]) == second["worker"]
 
 
 def test_a_client_that_came_later_is_let_in_by_the_brokers_that_are_there(
@@ -64,9 +67,9 @@ def test_a_client_that_came_later_is_let_in_by_the_brokers_that_are_there(
     before = {kind: arn for kind, arn in arns.items() if kind != "watcher"}
     assert set(fill_secrets(manager, before, first, renew=False)) == set(before)
     assert fill_secrets(manager, arns, made(), renew=False) == ["watcher"]
-    held = json.loads(manager.get_secret_value(SecretId=arns["watcher"])["SecretString"])
-    assert held["ca"] == first["brokers"]["ca"]
-    signed, _, signature = held["token"].rpartition(".")
+    watcher = held(manager, arns["watcher"])
+    assert watcher["ca"] == first["brokers"]["ca"]
+    signed, _, signature = watcher["token"].rpartition(".")
     public = serialization.load_der_public_key(
         base64.b64decode(first["brokers"]["token_public_base64"])
     )

@@ -3,41 +3,22 @@
 import logging
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import pytest
 
 from pipeline.consumer import __main__ as process
 from pipeline.errors import BrokenInvariant, OperatingError, SluiceError
+from tests.unit.processes import ended, own_signals
 
-
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    """Leave this process's own handlers as they were."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    level = logging.getLogger("botocore").level
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    logging.getLogger("botocore").setLevel(level)
+__all__ = ["own_signals"]
 
 
 def test_a_worker_that_is_told_nothing_says_what_it_lacks_in_one_line() -> None:
-    variables = {name: value for name, value in os.environ.items() if "SLUICE" not in name}
-    ended = subprocess.run(
-        [sys.executable, "-m", "pipeline.consumer"],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ended("pipeline.consumer")
 
-    assert ended.returncode == 2
-    assert len(ended.stderr.splitlines()) == 1
-    assert "SLUICE_CONNECTION: Field required" in ended.stderr
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "SLUICE_CONNECTION: Field required" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ def test_the_greatest_settings_still_make_alarms_that_cloudwatch_takes(
 def test_every_series_is_a_metric_that_somebody_publishes(
     rule: Rule, published: Mapping[str, frozenset[str]]
 ) -> None:
+    assert_published(rule, published)
+
+
+def assert_published(rule: Rule, published: Mapping[str, frozenset[str]]) -> None:
     for series in rule.series.values():
         assert series.metric in published[series.namespace]
         assert series.source in DIMENSIONS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.alarm_rule import DIMENSIONS, Rule
+from infra.alarm_rule import Rule
 from infra.alarm_rules import rules
 from infra.alarm_rules_broker import METRICS_MAX
 from infra.alarm_rules_worker import worker_rules
@@ -14,6 +14,7 @@ from infra.local.cloudwatch import expressions
 from infra.settings import Settings
 from infra.watched_topic import topic_of
 from pipeline.metrics import CATALOGUE
+from tests.unit.infra.test_alarm_rules import assert_published
 
 SERVERS = {"service_url": "b-1.example.com:9092"}
 STACKS: Mapping[str, Mapping[str, Any]] = {
@@ -110,9 +111,7 @@ def test_an_alarm_is_one_that_cloudwatch_takes(rule: Rule) -> None:
 def test_every_series_is_a_metric_that_somebody_publishes(
     rule: Rule, published: Mapping[str, frozenset[str]]
 ) -> None:
-    for series in rule.series.values():
-        assert series.metric in published[series.namespace]
-        assert series.source in DIMENSIONS
+    assert_published(rule, published)
 
 
 @every_rule

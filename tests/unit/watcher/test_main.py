@@ -4,11 +4,8 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +14,10 @@ from pipeline.consumer.endpoint import Endpoint
 from pipeline.consumer.health import Health
 from pipeline.errors import BrokenInvariant
 from pipeline.watcher import __main__ as process
+from tests.unit.processes import ended, own_signals
 from tests.unit.watcher.test_settings import LEAST
+
+__all__ = ["own_signals"]
 
 AWS = {
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -26,31 +26,8 @@ AWS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
-    """Leave this process's own handlers as they were."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    level = logging.getLogger("botocore").level
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    logging.getLogger("botocore").setLevel(level)
-
-
-def ended(**variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if "SLUICE" not in name}
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.watcher"],
-        env={**kept, **AWS, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_a_watcher_that_is_told_nothing_says_what_it_lacks_in_one_line() -> None:
-    done = ended()
+    done = ended("pipeline.watcher", **AWS)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "SLUICE_CONNECTION: Field required" in done.stderr
@@ -72,14 +49,16 @@ def test_a_watcher_that_is_told_nothing_says_what_it_lacks_in_one_line() -> None
     ],
 )
 def test_a_connection_that_never_works_is_one_line(connection: dict[str, str], says: str) -> None:
-    done = ended(**{**LEAST, names.ENV_CONNECTION: json.dumps(connection)})
+    done = ended(
+        "pipeline.watcher", **{**AWS, **LEAST, names.ENV_CONNECTION: json.dumps(connection)}
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert says in done.stderr
 
 
 def test_an_address_that_is_not_ours_is_one_line() -> None:
-    done = ended(**{**LEAST, names.ENV_WORKER_HTTP_HOST: "192.0.2.1"})
+    done = ended("pipeline.watcher", **{**AWS, **LEAST, names.ENV_WORKER_HTTP_HOST: "192.0.2.1"})
     assert done.returncode == 2
     assert "cannot listen on 192.0.2.1:8080" in done.stderr
 

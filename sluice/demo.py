@@ -29,6 +29,7 @@ from sluice.down import stop_local
 from sluice.drills.catalogue import find
 from sluice.drills.rig import Rig, processes_at_work
 from sluice.drills.run import run_drill
+from sluice.drills.stacks import CANARIES
 from sluice.load import plan_for, send
 from sluice.stack import Stack
 from sluice.streams import stack_transport
@@ -37,8 +38,6 @@ from sluice.up import bring_up
 STACK: Final = "demo"
 COMPRESSION: Final = 15.0
 """Times that alarms and schedules go faster than on AWS: nobody waits ten minutes for a demo."""
-CANARIES: Final = {"canary_seconds_max": "20", "canary_minutes_max": "10"}
-"""Minutes are short and canaries take real seconds: much is allowed of the former."""
 STREAMS: Final = {
     "kinesis": {"shard_count": "2", **CANARIES},
     "kafka": {"stream": "kafka", "partition_count": "2", **CANARIES},

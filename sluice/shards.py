@@ -211,7 +211,11 @@ def resharder(home: Path, stack: str) -> Resharder:
             f"stack {stack} streams by a topic, whose partitions are a setting and only grow: "
             f"./dev sluice deploy --stack {stack} partition_count=..."
         )
-    return Resharder(home=home, stack=found, client=functions.client(found, "kinesis"))
+    return _resharder_of(home, found)
+
+
+def _resharder_of(home: Path, stack: Stack) -> Resharder:
+    return Resharder(home=home, stack=stack, client=functions.client(stack, "kinesis"))
 
 
 @click.group(help=__doc__)
@@ -226,7 +230,7 @@ def show(home: Path, stack: str) -> None:
     """Show the open shards with the share of the hash keys that each takes, or the partitions."""
     found = stacks.find(home, stack)
     if found.connection.kind == "kinesis":
-        _print(resharder(home, stack).shards())
+        _print(_resharder_of(home, found).shards())
         return
     table = Table("partition", "committed")
     with worker_of(found) as worker:

@@ -1,5 +1,6 @@
 """The composition on Kafka: a cluster of the stack's own or a given one, and workers on a topic."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ from infra.deployments.foundation import Foundation
 from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Access, Stream, Workers
 from infra.naming import Names
+from infra.policies import Statement
 from infra.policies_kafka import read_topic, watch_topic
 from infra.settings import Settings
 from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
@@ -40,21 +42,22 @@ class KafkaDeployment:
             Stream(
                 connection=pulumi.Output.from_input(servers).apply(self._connected),
                 name=names.stream,
-                worker=Access(
-                    rights=cluster_arn.apply(
-                        lambda arn: read_topic(arn, topic=names.stream, group=names.worker)
-                    )
-                    if cluster_arn
-                    else []
-                ),
-                watcher=Access(
-                    rights=cluster_arn.apply(
-                        lambda arn: watch_topic(arn, topic=names.stream, group=names.worker)
-                    )
-                    if cluster_arn
-                    else []
-                ),
+                worker=self._access(cluster_arn, read_topic),
+                watcher=self._access(cluster_arn, watch_topic),
             ),
+        )
+
+    def _access(
+        self, cluster_arn: pulumi.Output[str] | None, rights: Callable[..., list[Statement]]
+    ) -> Access:
+        """Return what lets a service to the topic; a cluster that asks no IAM has no ARN here."""
+        if cluster_arn is None:
+            return Access()
+        names = self._names
+        return Access(
+            rights=cluster_arn.apply(
+                lambda arn: rights(arn, topic=names.stream, group=names.worker)
+            )
         )
 
     def _broker(self) -> tuple[pulumi.Input[str], pulumi.Output[str] | None]:

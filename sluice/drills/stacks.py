@@ -15,6 +15,7 @@ MINUTE_SECONDS: Final = 2.0
 
 AWS_MINUTE_SECONDS: Final = 60.0
 CANARIES: Final = {"canary_seconds_max": "20", "canary_minutes_max": "10"}
+"""Minutes are short and canaries take real seconds: much is allowed of the former."""
 ON_A_TOPIC: Final = {**CANARIES, "partition_count": "2", "oldest_event_age_seconds_max": "30"}
 SETTINGS: Final[Mapping[Stream, Mapping[str, str]]] = {
     "kinesis": {**CANARIES, "shard_count": "2", "duration_percent_max": "20"},

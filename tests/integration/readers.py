@@ -55,7 +55,7 @@ class Reader:
         return [record.position for record in self.records.get(shard, [])]
 
 
-def poll_until(condition: Callable[[], object], *readers: Reader, seconds_max: float = 20) -> None:
+def poll_until(condition: Callable[[], object], *readers: Reader, seconds_max: float = 60) -> None:
     """Poll the readers in turn until a condition holds."""
 
     def poll() -> None:

@@ -48,8 +48,10 @@ def reader(topic: Topic) -> Iterator[Callable[..., Reader]]:
     """Make readers of the topic's group."""
     made: list[KafkaSubscription] = []
 
-    def make(after: dict[ShardId, Position] | None = None) -> Reader:
-        subscription = KafkaSubscription(topic.connection, refresh_seconds=1, session_seconds=6)
+    def make(after: dict[ShardId, Position] | None = None, *, session_seconds: float = 6) -> Reader:
+        subscription = KafkaSubscription(
+            topic.connection, refresh_seconds=1, session_seconds=session_seconds
+        )
         made.append(subscription)
         return Reader(subscription=subscription, after=after or {})
 

@@ -130,13 +130,13 @@ def test_without_a_new_token_work_stops_with_the_reason_and_goes_on_with_one(top
     reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
     poll_until(lambda: reader.held, reader)
     tokens.broken = True
-    poll_until(lambda: reader.troubles, reader, seconds_max=40)
+    poll_until(lambda: reader.troubles, reader)
     assert "SASL" in str(reader.troubles[0])
     tokens.broken = False
     transport = KafkaTransport(topic.connection, token=Tokens(seconds=900))
     assert transport.send([shipment(0, b"late")]) == [Outcome.WRITTEN]
     transport.close()
-    poll_until(lambda: reader.values(topic.shard(0)) == [b"late"], reader, seconds_max=60)
+    poll_until(lambda: reader.values(topic.shard(0)) == [b"late"], reader)
     reader.subscription.close()
 
 

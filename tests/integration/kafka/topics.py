@@ -86,8 +86,8 @@ class Topic:
         """Make the topic, once one of the same name that was deleted is gone."""
         config = {"message.timestamp.type": "LogAppendTime", **(settings or {})}
         topic = NewTopic(self.name, partitions, 1, config=config)
-        until(lambda: self._made(topic), seconds_max=10)
-        until(lambda: self.partitions() == partitions, seconds_max=10)
+        until(lambda: self._made(topic))
+        until(lambda: self.partitions() == partitions)
 
     def _made(self, topic: NewTopic) -> bool:
         try:

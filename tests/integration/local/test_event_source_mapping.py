@@ -20,7 +20,7 @@ def handler(event, context):
 MEET = """
 def handler(event, context):
     note(event)
-    limit = time.time() + 10
+    limit = time.time() + 60
     while len(list(OUT.glob("*.json"))) < 2:
         if time.time() > limit:
             raise TimeoutError("the other shard is not delivered meanwhile")

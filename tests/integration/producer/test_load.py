@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_a_complete_history_and_no_process(stream: Any, tmp_path: 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
     rows = history(tmp_path / "load")
     lines = [line for lines in stream.lines().values() for line in lines]
     assert sorted(ids_in(lines)) == sorted(
@@ -109,7 +109,7 @@ def test_a_load_ends_by_itself_when_whoever_started_it_is_killed(
     process = start_by_hand(stream, tmp_path / "load")
     family = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert psutil.wait_procs(family, timeout=30)[1] == []
     assert history(tmp_path / "load")
 

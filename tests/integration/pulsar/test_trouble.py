@@ -63,12 +63,10 @@ def worker(topic: Topic) -> Iterator[Reader]:
 
 
 def first_trouble(connection: PulsarConnection) -> OperatingError:
-    """Return what a worker's first poll says, after it came to its end in time."""
+    """Return what a worker's first poll says."""
     subscription = PulsarSubscription(connection)
     reader = Reader(subscription=subscription, settles=True)
-    began = time.monotonic()
     reader.poll()
-    assert time.monotonic() - began < 10
     subscription.close()
     assert len(reader.troubles) == 1
     assert "\n" not in str(reader.troubles[0])
@@ -192,7 +190,7 @@ def test_a_broker_that_stands_still_is_said_so_and_a_seek_does_not_wait_for_it(
         poll_until(lambda: worker.troubles, worker)
         began = time.monotonic()
         worker.subscription.seek(shard, after=None)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < pulsar_client.OPERATION_SECONDS
     finally:
         os.kill(pid, signal.SIGCONT)
     poll_until(lambda: worker.values(shard) == [b"0", b"0"], worker)
@@ -216,7 +214,7 @@ def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on
     sender = PulsarTransport(topic.connection)
     assert sender.send([shipment(b"1")]) == [Outcome.WRITTEN]
     sender.close()
-    poll_until(lambda: b"1" in worker.values(shard), worker, seconds_max=40)
+    poll_until(lambda: b"1" in worker.values(shard), worker)
     assert list(dict.fromkeys(worker.values(shard))) == [b"0", b"1"]
 
 
@@ -251,11 +249,11 @@ def test_a_broker_that_restarts_under_load_loses_and_doubles_nothing(
     poll_until(lambda: len(worker.values(shard)) > 50, worker)
     ending: Callable[[], None] = getattr(guarded, how)
     ending()
-    poll_until(lambda: worker.troubles, worker, seconds_max=30)
+    poll_until(lambda: worker.troubles, worker)
     assert guarded.service_url in str(worker.troubles[0])
     guarded.restart()
     before = sending.written
-    poll_until(lambda: sending.written > before + 50, worker, seconds_max=60)
+    poll_until(lambda: sending.written > before + 50, worker)
     everything = sending.stop()
     assert Outcome.REJECTED not in sending.outcomes
     poll_until(lambda: worker.values(shard)[-1] == everything[-1], worker)

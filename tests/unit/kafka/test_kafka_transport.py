@@ -1,6 +1,5 @@
 """A transport's waiting: what its client does at awkward moments."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,9 +62,7 @@ def shipments(count: int) -> list[Shipment[Any]]:
 def test_an_answer_that_another_thread_brought_is_kept(
     transport_of: Callable[..., KafkaTransport],
 ) -> None:
-    began = time.monotonic()
     assert transport_of(Client()).send(shipments(3)) == [Outcome.WRITTEN] * 3
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,10 +52,8 @@ def test_a_process_that_ignores_the_request_is_killed_after_the_grace(start: Sta
     child = start(STUBBORN)
     found = processes.find(child.pid)
     assert found is not None
-    began = time.monotonic()
     processes.end([found], grace_seconds=0.2)
     assert child.wait() == -signal.SIGKILL
-    assert time.monotonic() - began < 5
 
 
 def test_another_process_under_the_same_id_is_neither_alive_nor_ended(start: Start) -> None:

@@ -90,7 +90,7 @@ def test_answers_are_told_one_at_a_time(kinesis: Any, make: Make) -> None:
     with make(QUICK, listen) as producer:
         for number in range(4):
             producer.put(table="t", key=KEYS[number], body=b"1", tag=number)
-            assert kinesis.arrived.acquire(timeout=10)
+            assert kinesis.arrived.acquire(timeout=60)
         kinesis.open.set()
     assert producer.metrics().acknowledged == 4
     assert met == []

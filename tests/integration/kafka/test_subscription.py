@@ -94,11 +94,11 @@ def test_a_second_worker_gets_a_partition_only_after_the_first_let_it_go(
 def test_a_worker_that_leaves_hands_over_at_once_and_tells_nobody(
     topic: Topic, reader: MakeReader
 ) -> None:
-    one, two = reader(session_seconds=110), reader(session_seconds=110)
+    one, two = reader(session_seconds=20), reader(session_seconds=20)
     poll_until(lambda: len(one.held) == 1 and len(two.held) == 1, one, two)
     heard = list(one.heard)
     one.subscription.close()
-    poll_until(lambda: len(two.held) == 2, two)
+    poll_until(lambda: len(two.held) == 2, two, seconds_max=18)
     assert one.heard == heard
 
 

@@ -205,6 +205,9 @@ def _place(
     port, controller_port, tls_port = lasting_ports(3)
     certificate = tls.make(folder) if with_tls else None
     listeners = [f"PLAINTEXT://{HOST}:{port}"]
+    chosen = {**ONE_NODE, "controller.quorum.voters": f"1@{HOST}:{controller_port}", **config}
+    own = "controller" in str(chosen["process.roles"])
+    controllers = [f"CONTROLLER://{HOST}:{controller_port}"] if own else []
     secured: dict[str, object] = {}
     if certificate is not None:
         listeners.append(f"SSL://{HOST}:{tls_port}")
@@ -214,15 +217,13 @@ def _place(
             "ssl.keystore.password": certificate.password,
         }
     settings = {
-        **ONE_NODE,
         "log.dirs": str(folder / DATA),
-        "listeners": [*listeners, f"CONTROLLER://{HOST}:{controller_port}"],
+        "listeners": [*listeners, *controllers],
         "advertised.listeners": listeners,
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         **secured,
-        **config,
+        **chosen,
     }
     (folder / SETTINGS).write_text(words(settings))
     arguments = ("format", "-t", CLUSTER_ID, "-c", str(folder / SETTINGS), "--ignore-formatted")

@@ -13,8 +13,6 @@ from confluent_kafka.admin import AdminClient
 
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.ports import lasting_ports
-from pipeline.core.aggregate import deaggregate
-from pipeline.core.payload import decompress
 from pipeline.producer import kafka
 from pipeline.producer.answers import Answered
 from pipeline.producer.kafka import KafkaTransport
@@ -26,7 +24,7 @@ from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.brokers import own_kafka
 from tests.integration.kafka.shipments import shipment
-from tests.integration.kafka.topics import Topic
+from tests.integration.kafka.topics import Topic, lines_in
 from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
 from tests.integration.readers import Reader, poll_until
 
@@ -164,7 +162,5 @@ def test_a_broker_that_goes_away_and_comes_back_costs_no_event_and_no_order(
 
 def numbers(records: list[bytes]) -> Iterator[int]:
     """Yield the numbers of the events in records, copies included."""
-    for data in records:
-        for inner in deaggregate(data, ""):
-            for line in decompress(inner.payload, bytes_max=1 << 20).split(b"\n"):
-                yield json.loads(line)["n"]
+    for line in lines_in(records):
+        yield json.loads(line)["n"]

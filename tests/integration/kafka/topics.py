@@ -1,6 +1,6 @@
 """A topic on the real broker, and what fills it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -9,6 +9,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Produc
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
+from pipeline.core.aggregate import deaggregate
+from pipeline.core.payload import decompress
 from pipeline.core.records import Record, ShardId
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
@@ -17,6 +19,13 @@ from tests.waiting import until
 
 def numbered(first: int, count: int) -> list[bytes]:
     return [b"%d" % number for number in range(first, first + count)]
+
+
+def lines_in(records: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the events in a producer's records, copies included."""
+    for data in records:
+        for inner in deaggregate(data, ""):
+            yield from decompress(inner.payload, bytes_max=1 << 20).split(b"\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +91,12 @@ class Topic:
         for future in self.admin.delete_records([where]).values():
             future.result(10)
 
-    def create(self, partitions: int = 2, settings: Mapping[str, str] | None = None) -> None:
+    def create(
+        self, partitions: int = 2, settings: Mapping[str, str] | None = None, *, copies: int = 1
+    ) -> None:
         """Make the topic, once one of the same name that was deleted is gone."""
         config = {"message.timestamp.type": "LogAppendTime", **(settings or {})}
-        topic = NewTopic(self.name, partitions, 1, config=config)
+        topic = NewTopic(self.name, partitions, copies, config=config)
         until(lambda: self._made(topic))
         until(lambda: self.partitions() == partitions)
 

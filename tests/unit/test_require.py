@@ -23,7 +23,7 @@ def test_a_skip_is_a_failure_only_where_everything_is_required(
         env={**os.environ, "SLUICE_REQUIRE": require},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == code, done.stdout

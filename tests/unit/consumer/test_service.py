@@ -154,7 +154,7 @@ def endpoint(life: Life) -> Iterator[Endpoint]:
 
 def get(endpoint: Endpoint, path: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}{path}", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}{path}", timeout=60) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         with error:

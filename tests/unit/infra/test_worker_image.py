@@ -31,7 +31,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     requirements = folder / "requirements.txt"
     (line,) = re.findall(r"^RUN (uv export .*)$", DOCKERFILE, re.MULTILINE)
     words = [find_uv_bin(), *line.split()[1:-1], str(requirements)]
-    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=180)
     text = requirements.read_text(encoding="utf-8").replace("\\\n", "")
     for line in text.splitlines():
         wanted = (
@@ -68,7 +68,7 @@ def test_the_locked_libraries_are_all_that_the_worker_imports(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.stdout == "there\n", done.stderr
 

@@ -19,6 +19,7 @@ from pipeline.producer.answers import BufferFull
 from pipeline.producer.kinesis import KinesisTransport
 from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import KinesisConnection
+from tests.waiting import until
 
 START_US = 1_795_000_000_000_000
 SETTINGS = ProducerSettings(linger_ms=1, put_seconds_max=0.05, buffer_bytes_max=200_000)
@@ -33,7 +34,7 @@ class GatedStream:
         self.gate = threading.Event()
 
     def put_records(self, *, StreamName: str, Records: list[Any]) -> dict[str, Any]:  # noqa: N803
-        assert self.gate.wait(30)
+        assert self.gate.wait(120)
         return {"Records": [{} for _ in Records]}
 
 
@@ -87,7 +88,7 @@ def test_events_that_could_not_leave_in_time_leave_later_with_their_own_due_time
     while not one.finished:
         assert one.step(START_US + 60_000_000) <= 2 * EVENTS_PER_STEP_MAX
         steps += 1
-    one.close(10)
+    one.close(60)
     assert steps > 1
     rows = history(tmp_path)
     assert rows.num_rows == 10_000
@@ -113,8 +114,8 @@ def test_a_stream_that_stalls_holds_the_load_up_and_loses_nothing_of_it(
     threading.Thread(target=load, daemon=True).start()
     assert not done.wait(0.2), "the bounded buffer did not slow the load"
     stream.gate.set()
-    assert done.wait(10)
-    one.close(10)
+    assert done.wait(60)
+    one.close(60)
     rows = history(tmp_path)
     assert rows.num_rows == 5_000
     assert pc.unique(rows["answer"]).to_pylist() == ["acknowledged"]
@@ -132,15 +133,10 @@ def test_a_load_is_not_finished_while_its_last_events_wait_for_room(
 
     loading = threading.Thread(target=load, daemon=True)
     loading.start()
-    waiting = threading.Event()
-    for _ in range(1_000):
-        if one.progress(START_US, State.RUNNING).sent == 2_000:
-            break
-        waiting.wait(0.01)
-    assert one.progress(START_US, State.RUNNING).sent == 2_000
+    until(lambda: one.progress(START_US, State.RUNNING).sent == 2_000)
     assert not one.finished
     stream.gate.set()
-    loading.join(10)
+    loading.join(60)
     assert one.finished
 
 
@@ -158,7 +154,7 @@ def test_what_a_stopped_load_could_not_hand_over_is_refused_in_its_history(
     with pytest.raises(BufferFull):
         load()
     stream.gate.set()
-    one.close(10)
+    one.close(60)
     rows = history(tmp_path)
     counts = {a["values"]: a["counts"] for a in pc.value_counts(rows["answer"]).to_pylist()}
     assert counts.keys() == {Answer.ACKNOWLEDGED, Answer.REFUSED}
@@ -170,7 +166,7 @@ def test_poison_is_marked_in_the_history(sending: Callable[..., Sending], tmp_pa
     one = sending(rate=1_000, events=1_000, poison=3)
     while not one.finished:
         one.step(START_US + 60_000_000)
-    one.close(10)
+    one.close(60)
     rows = history(tmp_path)
     assert pc.sum(rows["poison"]).as_py() == 3
 

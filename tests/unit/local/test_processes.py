@@ -42,7 +42,7 @@ def test_a_process_is_alive_until_its_end_even_before_it_is_collected(start: Sta
     found = processes.find(child.pid)
     assert found is not None
     assert processes.alive(found)
-    processes.end([found], grace_seconds=5)
+    processes.end([found], grace_seconds=60)
     assert not processes.alive(found)
     assert processes.find(child.pid) is None
     assert child.wait() == -signal.SIGTERM

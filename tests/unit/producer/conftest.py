@@ -101,7 +101,7 @@ class ScriptedKinesis:
     def answer(self, entries: list[Entry]) -> Answer:
         self.requests.append(entries)
         self.arrived.release()
-        assert self.open.wait(30)
+        assert self.open.wait(120)
         if not self.script:
             self.next_fails()
         return self.script.popleft()(entries)
@@ -189,7 +189,7 @@ def make(kinesis: Any, answers: list[Answered[int]]) -> Iterator[Make]:
     for one, client in made:
         with closing(client):
             try:
-                one.close(5)
+                one.close(60)
             except BrokenInvariant:
                 assert one.metrics().buffered_bytes > 0
 

@@ -22,7 +22,7 @@ def test_a_full_buffer_slows_the_caller_and_takes_in_nothing_of_the_call_that_fa
     assert producer.metrics().buffered_bytes == 10
     assert producer.metrics().held_back_ms >= 50
     kinesis.open.set()
-    producer.flush(10)
+    producer.flush(60)
     assert fates(answers) == dict.fromkeys(range(5), Answer.ACKNOWLEDGED)
 
 
@@ -34,8 +34,8 @@ def test_a_caller_that_waits_goes_on_as_soon_as_there_is_room(kinesis: Any, make
     waiting.start()
     assert producer.metrics().events == 5
     kinesis.open.set()
-    waiting.join(10)
-    producer.close(10)
+    waiting.join(60)
+    producer.close(60)
     assert sorted(kinesis.events) == [b"%d" % number for number in range(7)]
 
 
@@ -55,12 +55,13 @@ def test_closing_in_a_hurry_answers_everything_and_says_what_is_certain(
     kinesis.next_loses_its_answer()
     producer = make(QUICK.model_copy(update={"record_events": 1, "lanes": 1}))
     put_numbers(producer, range(3))
+    assert kinesis.arrived.acquire(timeout=60), "the first record is on its way"
     closer = threading.Thread(target=producer.close, args=(0.05,))
     closer.start()
     while len(answers) < 2:
         closer.join(0.01)
     kinesis.open.set()
-    closer.join(10)
+    closer.join(60)
     assert fates(answers) == {0: Answer.UNKNOWN, 1: Answer.REFUSED, 2: Answer.REFUSED}
     with pytest.raises(OperatingError, match="closed"):
         put_numbers(producer, range(1))

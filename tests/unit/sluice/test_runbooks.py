@@ -13,7 +13,6 @@ from sluice.runbooks import SECTIONS, Step, environment_of, find, matches, parse
 from tests.waiting import until
 
 NAME = "runbooks/x.md"
-GONE_SECONDS_MAX = 10.0
 READING = ("Before you start", "Diagnose", "Verify")
 
 
@@ -45,7 +44,7 @@ def trouble_of(
     *,
     sections: Sequence[str] = READING,
     cause: str | None = None,
-    seconds_max: float = 45,
+    seconds_max: float = 180,
 ) -> str:
     """Run a document's steps and return the first that fails."""
     return run(
@@ -74,7 +73,7 @@ def test_the_first_step_that_fails_is_named_by_its_line(
 ) -> None:
     text = written(Diagnose=step, Verify="```bash\nfalse\n```\n")
     line = line_of(text, "```bash")
-    seconds_max = 2 if "sleep" in step else 45
+    seconds_max = 2 if "sleep" in step else 180
     told = trouble_of(text, checkout, seconds_max=seconds_max)
     assert told.startswith(f"runbooks/x.md:{line} (Diagnose): {says}")
 
@@ -146,7 +145,7 @@ def test_nothing_that_a_step_started_outlives_the_run(checkout: Path) -> None:
     assert trouble_of(text, checkout) == ""
     pid = int((checkout / "pid").read_text())
     # What is killed takes a moment to go.
-    until(lambda: processes.find(pid) is None, seconds_max=GONE_SECONDS_MAX)
+    until(lambda: processes.find(pid) is None)
 
 
 @pytest.mark.parametrize(

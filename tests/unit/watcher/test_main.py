@@ -96,7 +96,7 @@ def test_health_is_served_and_no_metrics_that_it_has_not() -> None:
             ("metrics", 404, b"see /health\n"),
         ):
             with pytest.raises(urllib.error.HTTPError) as raised:
-                urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/{path}", timeout=5)
+                urllib.request.urlopen(f"http://127.0.0.1:{endpoint.port}/{path}", timeout=60)
             with raised.value as answer:
                 assert (answer.code, answer.read()) == (status, body)
     finally:

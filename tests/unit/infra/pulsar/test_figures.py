@@ -175,7 +175,7 @@ def test_only_questions_are_passed_on(
     told = of_bookies(port=0, server=bookie)
     port = serve(stack, Server(("127.0.0.1", 0), Figures(told, tmp_path)))
     for method in ("POST", "DELETE"):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request(method, BOOKIE_PATHS[0])
         assert connection.getresponse().status == 501
         connection.close()

@@ -18,7 +18,7 @@ from tests.embedded_aws import where
 from tests.waiting import until
 
 Found = TypeVar("Found")
-WAIT_SECONDS_MAX = 30.0
+WAIT_SECONDS_MAX = 120.0
 ACCOUNT = "000000000000"
 # An alarm that any period may trip.
 PATIENT = {"EvaluationPeriods": 1, "Threshold": 1.0, "Period": 60}
@@ -135,6 +135,11 @@ class Watch:
         answer = self.client.describe_alarms(AlarmNames=[name], AlarmTypes=types)
         [alarm] = answer["MetricAlarms"] + answer["CompositeAlarms"]
         return dict(alarm)
+
+    def changes(self, name: str) -> set[str]:
+        """Return what the history says of each change of an alarm's state."""
+        answer = self.client.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
+        return {item["HistorySummary"] for item in answer["AlarmHistoryItems"]}
 
     def becomes(self, name: str, state: str, doing: Callable[[], None] = lambda: None) -> None:
         """Wait until an alarm has a state, doing something again and again meanwhile."""

@@ -80,13 +80,17 @@ def test_a_lost_answer_under_limits_still_keeps_them(lab: Any, front: Front) -> 
     client = once(lab, "kinesis")
     front.limits(True)
     front.inject([Fault(service="kinesis", operation="PutRecords", kind="lost_answer")])
-    for _ in range(4):
+
+    def refused() -> bool:
         with pytest.raises(ConnectionClosedError):
             client.put_records(StreamName="lost-limited", Records=records(500))
-    (shard,) = [one for one in front.written() if one.stream == "lost-limited"]
+        [shard] = [one for one in front.written() if one.stream == "lost-limited"]
+        return bool(shard.refused)
+
+    lab.wait_for(refused)
+    [shard] = [one for one in front.written() if one.stream == "lost-limited"]
     front.clear()
     front.limits(False)
-    assert shard.refused > 0
     assert len(read_all(lab, "lost-limited")) == shard.records
 
 

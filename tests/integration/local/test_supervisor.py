@@ -6,6 +6,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +117,8 @@ def test_a_mapping_that_dies_is_started_again_and_resumes(
     lab.put("resumed", "two")
     lab.wait_for(lambda: "two" in lab.delivered("resumed"))
     assert lab.delivered("resumed") == ["one", "two"]
-    now = supervisor.running(tmp_path / "aws")
-    assert now is not None
-    assert now.mapping_pid != lab.aws.mapping_pid
+    now = partial(supervisor.running, tmp_path / "aws")
+    lab.wait_for(lambda: (aws := now()) and aws.mapping_pid != lab.aws.mapping_pid)
 
 
 def test_the_end_of_the_emulator_is_the_end_of_all(

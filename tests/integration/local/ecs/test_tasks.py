@@ -44,7 +44,7 @@ def test_tasks_run_with_their_environment_and_nothing_of_ours(service: Any) -> N
     alone="STOPPED at once",
 )
 def test_a_task_that_does_not_heed_is_killed_after_its_time_to_stop(service: Any) -> None:
-    service.create(service.define(service.plain + DEAF, stopTimeout=2))
+    service.create(service.define(service.plain + DEAF, stopTimeout=5))
     [pid] = service.runs(1)
     service.update(desiredCount=0)
     [stopping] = service.lab.wait_for(lambda: service.tasks("STOPPED"))
@@ -85,7 +85,7 @@ def test_a_mapped_port_is_a_free_one_of_this_machine(service: Any) -> None:
     bound = [task["containers"][0]["networkBindings"][0]["hostPort"] for task in service.tasks()]
     assert len(set(bound)) == 2
     for port in bound:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/README.md", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/README.md", timeout=60) as answer:
             assert answer.status == 200
 
 

@@ -69,7 +69,7 @@ def repository() -> Iterator[Repository]:
     yield made
     made.server.shutdown()
     made.server.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_two_that_install_at_once_fetch_once_and_both_have_all(
 ) -> None:
     words = [sys.executable, "-c", INSTALL, str(lists), str(tmp_path / "tools"), repository.base]
     both = [subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [one.communicate(timeout=60)[0].strip() for one in both]
+    said = [one.communicate(timeout=180)[0].strip() for one in both]
     assert said == ["['one-1.0.jar', 'two-2.0.jar']"] * 2
     assert len(repository.asked) == len(JARS)
 

@@ -79,10 +79,10 @@ def test_a_messages_time_is_the_brokers_whatever_the_producer_says(kafka: LocalK
 
 def test_a_topic_that_nobody_made_is_refused(kafka: LocalKafka) -> None:
     asker = Producer({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
-    error = asker.list_topics("nobody-made-it", timeout=10).topics["nobody-made-it"].error
+    error = asker.list_topics("nobody-made-it", timeout=60).topics["nobody-made-it"].error
     assert error is not None
     assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-    assert "nobody-made-it" not in asker.list_topics(timeout=10).topics
+    assert "nobody-made-it" not in asker.list_topics(timeout=60).topics
 
 
 def test_partitions_can_be_added_and_old_messages_can_expire(kafka: LocalKafka) -> None:
@@ -91,8 +91,8 @@ def test_partitions_can_be_added_and_old_messages_can_expire(kafka: LocalKafka) 
     kafka.add_partitions("grows", 3)
     kafka.expire("grows", 0, 4)
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "looks"})
-    assert len(consumer.list_topics("grows", timeout=10).topics["grows"].partitions) == 3
-    assert consumer.get_watermark_offsets(TopicPartition("grows", 0), timeout=10) == (4, 10)
+    assert len(consumer.list_topics("grows", timeout=60).topics["grows"].partitions) == 3
+    assert consumer.get_watermark_offsets(TopicPartition("grows", 0), timeout=60) == (4, 10)
     consumer.close()
 
 
@@ -134,6 +134,6 @@ def test_a_broker_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
     broker = processes.find(int(owner.stdout.readline()))
     assert broker is not None
     os.kill(owner.pid, signal.SIGKILL)
-    owner.communicate(timeout=10)
+    owner.communicate(timeout=60)
     until(lambda: not processes.alive(broker), what="the broker's end")
     assert kafka_broker.running(tmp_path / "kafka") is None

@@ -65,7 +65,7 @@ def test_a_repeat_of_a_sequence_id_is_taken_once(pulsar: LocalPulsar, connect: C
     producer = client.create_producer(topic, producer_name="one")
     for sequence_id in (1, 2, 2, 1, 3):
         producer.send(b"%d" % sequence_id, sequence_id=sequence_id)
-    assert [consumer.receive(10_000).data() for _ in range(3)] == [b"1", b"2", b"3"]
+    assert [consumer.receive(60_000).data() for _ in range(3)] == [b"1", b"2", b"3"]
     with pytest.raises(client_library.Timeout):
         consumer.receive(300)
 
@@ -93,11 +93,11 @@ def test_what_has_expired_and_is_acknowledged_is_gone(
     for _ in range(5):
         producer.send(b"old")
     for _ in range(5):
-        consumer.acknowledge(consumer.receive(10_000))
+        consumer.acknowledge(consumer.receive(60_000))
     assert pulsar.held("expires", 0) == 5
     pulsar.expire("expires", 0)
     producer.send(b"new")
-    while (message := consumer.receive(10_000)).data() != b"new":
+    while (message := consumer.receive(60_000)).data() != b"new":
         consumer.acknowledge(message)
     consumer.acknowledge(message)
     until(lambda: pulsar.held("expires", 0) <= 1, what="the old ledger's end")
@@ -132,7 +132,7 @@ def test_unacknowledged_messages_are_back_after_a_kill_on_the_same_ports(
     assert pulsar_broker.running(guarded.folder) == guarded
     second = connect(guarded.service_url, authentication=role)
     consumer = subscribe(second, topic, tries=4)
-    assert [consumer.receive(30_000).data() for _ in range(100)] == [
+    assert [consumer.receive(60_000).data() for _ in range(100)] == [
         b"%d" % number for number in range(100)
     ]
 
@@ -163,10 +163,9 @@ def test_a_token_that_expires_under_way_ends_the_connection(
     topic = guarded.create_topic("expires")
     client = connect(
         guarded.service_url,
-        seconds_max=1,
-        authentication=as_role(guarded, "worker", expires_seconds=3),
+        authentication=as_role(guarded, "worker", expires_seconds=8),
     )
-    producer = client.create_producer(topic, send_timeout_millis=1_000)
+    producer = client.create_producer(topic, send_timeout_millis=4_000)
     sent: list[object] = []
 
     def expired() -> bool:
@@ -174,5 +173,5 @@ def test_a_token_that_expires_under_way_ends_the_connection(
         return False
 
     with pytest.raises(client_library.Timeout):
-        until(expired, seconds_max=30)
+        until(expired)
     assert sent, "it was let in at first"

@@ -89,7 +89,6 @@ def worker(topic: Topic, committed: Committed, name: str) -> Iterator[None]:
 
 def test_workers_come_and_go_under_load_and_no_record_is_skipped_or_shared(topic: Topic) -> None:
     topic.grow(PARTITIONS)
-    until(lambda: topic.partitions() == PARTITIONS)
     committed = Committed()
     producer = topic.producer()
     stop, sent = Event(), [0]
@@ -99,7 +98,7 @@ def test_workers_come_and_go_under_load_and_no_record_is_skipped_or_shared(topic
             producer.produce(topic.name, b"%d" % sent[0], partition=sent[0] % PARTITIONS)
             producer.poll(0)
             sent[0] += 1
-        producer.flush(10)
+        producer.flush(60)
 
     sender = Thread(target=send)
     sender.start()

@@ -154,8 +154,7 @@ def test_what_is_settled_is_the_groups_offset(topic: Topic, reader: MakeReader) 
     one.subscription.settle(shard, committed=Position(5))
     one.subscription.settle(shard, committed=Position(7))
     one.poll()
-    poll_until(lambda: topic.group_offset(0) == 8, one)
-    assert one.subscription.unsettled == {}
+    poll_until(lambda: topic.group_offset(0) == 8 and one.subscription.unsettled == {}, one)
 
 
 def test_lag_counts_what_the_broker_holds_after_a_position(

@@ -1,15 +1,15 @@
 """A Kafka of three nodes: what dies under load is told as missing until it is back; no loss."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from infra.local.brokers import kafka_nodes
 from infra.local.brokers.kafka import LocalKafka
-from infra.local.ports import HOST
+from infra.local.brokers.kafka_nodes import COPIES
 from pipeline import metrics
 from pipeline.producer.answers import Answered
 from pipeline.producer.kafka import KafkaTransport
@@ -18,11 +18,10 @@ from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_condition import KafkaCondition
-from tests.brokers import own_kafka
+from tests.brokers import require
 from tests.integration.kafka.topics import Topic, lines_in
 from tests.waiting import until
 
-COPIES = 3
 PARTITIONS = 6
 FIRST_ANSWERS = 500
 PAUSE_SECONDS = 0.001
@@ -30,8 +29,6 @@ PAUSE_SECONDS = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """The first node is the controller too."""
-
     nodes: tuple[LocalKafka, ...]
 
     @property
@@ -49,23 +46,11 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with ExitStack() as started:
-        first = started.enter_context(own_kafka(tmp_path_factory.mktemp("kafka")))
-        voters = f"1@{HOST}:{first.controller_port}"
-        others = [
-            started.enter_context(
-                own_kafka(
-                    tmp_path_factory.mktemp("kafka"),
-                    config={
-                        "process.roles": "broker",
-                        "node.id": node,
-                        "controller.quorum.voters": voters,
-                    },
-                )
-            )
-            for node in range(2, COPIES + 1)
-        ]
-        yield Cluster(nodes=(first, *others))
+    require("kafka")
+    nodes = kafka_nodes.start(tmp_path_factory.mktemp("kafka"), COPIES, light=True)
+    yield Cluster(nodes=nodes)
+    for node in nodes:
+        node.kill()
 
 
 @dataclass(kw_only=True)
@@ -130,7 +115,7 @@ def test_a_node_that_dies_under_load_is_missing_with_its_copies_until_it_is_back
     told = Watched(topic=topic)
     told.until(missing=0, lacking=0)
     with Load(connection=topic.connection) as load:
-        for node in cluster.nodes[1:]:
+        for node in cluster.nodes:
             load.goes_on()
             node.kill()
             told.until(missing=1, lacking=PARTITIONS)

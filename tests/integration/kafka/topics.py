@@ -54,14 +54,14 @@ class Topic:
         producer = self.producer()
         for value in values:
             producer.produce(self.name, value, key, partition=partition)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     def transaction(self, *values: bytes, commit: bool, partition: int = 0) -> None:
         producer = self.open_transaction(*values, partition=partition)
         if commit:
-            producer.commit_transaction(10)
+            producer.commit_transaction(60)
         else:
-            producer.abort_transaction(10)
+            producer.abort_transaction(60)
 
     def open_transaction(self, *values: bytes, partition: int = 0) -> Producer:
         producer = Producer(
@@ -70,11 +70,11 @@ class Topic:
                 "transactional.id": uuid4().hex,
             }
         )
-        producer.init_transactions(10)
+        producer.init_transactions(60)
         producer.begin_transaction()
         for value in values:
             producer.produce(self.name, value, partition=partition)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
         return producer
 
     def records(self, source: KafkaSource, partition: int) -> tuple[Record, ...]:
@@ -89,7 +89,7 @@ class Topic:
         """Have the broker delete what lies before an offset."""
         where = TopicPartition(self.name, partition, before)
         for future in self.admin.delete_records([where]).values():
-            future.result(10)
+            future.result(60)
 
     def create(
         self, partitions: int = 2, settings: Mapping[str, str] | None = None, *, copies: int = 1
@@ -103,18 +103,18 @@ class Topic:
     def _made(self, topic: NewTopic) -> bool:
         try:
             for future in self.admin.create_topics([topic]).values():
-                future.result(10)
+                future.result(60)
         except KafkaException:
             return False
         return True
 
     def partitions(self) -> int:
         """Return how many the broker tells of; it tells a moment after it made them."""
-        return len(self.admin.list_topics(self.name, timeout=10).topics[self.name].partitions)
+        return len(self.admin.list_topics(self.name, timeout=60).topics[self.name].partitions)
 
     def delete(self) -> None:
         for future in self.admin.delete_topics([self.name]).values():
-            future.result(10)
+            future.result(60)
 
     def recreate(self, settings: Mapping[str, str] | None = None) -> None:
         """Have another topic of the same name."""
@@ -125,9 +125,11 @@ class Topic:
         where = TopicPartition(self.name, partition)
         request = [ConsumerGroupTopicPartitions(self.connection.group, [where])]
         for future in self.admin.list_consumer_group_offsets(request).values():
-            return int(future.result(10).topic_partitions[0].offset)
+            return int(future.result(60).topic_partitions[0].offset)
         raise AssertionError("no answer")
 
     def grow(self, partitions: int) -> None:
+        """Add partitions; a producer that is made next knows of them."""
         for future in self.admin.create_partitions([NewPartitions(self.name, partitions)]).values():
-            future.result(10)
+            future.result(60)
+        until(lambda: self.partitions() == partitions)

@@ -139,7 +139,7 @@ def test_a_position_whose_ledger_is_gone_is_not_held(expiring: Topic, source: So
     expiring.roll()
     expiring.send(b"later")
     for _ in range(11):
-        subscription.acknowledge(subscription.receive(5_000))
+        subscription.acknowledge(subscription.receive(60_000))
     gone = unpack(committed).ledger
 
     def trimmed() -> bool:

@@ -13,7 +13,7 @@ LOOK_SECONDS: Final = 0.05
 def until(
     look: Callable[[], Found],
     *,
-    seconds_max: float = 60.0,
+    seconds_max: float = 120.0,
     what: str | Callable[[], object] = "",
     meanwhile: Callable[[], object] | None = None,
 ) -> Found:

@@ -32,7 +32,7 @@ from sluice.load import plan_for, send
 from sluice.stack import Stack
 from sluice.up import bring_up
 
-SECONDS_MAX = 60.0
+SECONDS_MAX = 180.0
 
 
 @dataclass(kw_only=True)

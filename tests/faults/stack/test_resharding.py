@@ -75,7 +75,7 @@ def test_shards_doubled_split_merged_and_halved_under_load_keep_every_event(rig:
     )
     assert len(stream.open()) == 2
     assert stream.total() > 8
-    assert all_stored(rig.verdict(load, seconds_max=120), 15_000)
+    assert all_stored(rig.verdict(load), 15_000)
     until(lambda: still_read(rig) == 2)
 
 
@@ -85,5 +85,5 @@ def test_the_program_doubles_the_shards_of_a_running_stack_under_load(rig: Rig) 
     rig.settings["shard_count"] = str(2 * before)
     load = rig.load((0.2, lambda: rig.deploy(None)), rate=1_000, seconds=8)
     assert len(stream.open()) == 2 * before
-    assert all_stored(rig.verdict(load, seconds_max=120), 8_000)
+    assert all_stored(rig.verdict(load), 8_000)
     until(lambda: still_read(rig) == 2 * before)

@@ -13,7 +13,7 @@ from pipeline.ledger.state import Head, RestoredShard
 from pipeline.ledger.steps import Steps, ask
 from sluice.accounting import account
 from sluice.backup import Backup, backup_named, restored_table, take_backup
-from sluice.pause import pause_stack
+from sluice.pause import pause_stack, stop_watching
 from sluice.restore import drop, restore_ledger
 from sluice.resume import resume_stack
 from tests.faults.stack.conftest import Rig, Rigs, all_stored
@@ -28,14 +28,17 @@ def rig(rigs: Rigs) -> Rig:
     return rigs("rewound", shard_count="2")
 
 
-@contextmanager
-def rewound(rig: Rig, backup: Backup) -> Iterator[str]:
-    """Pause the stack and give the table that the backup was restored to; resume it at the end.
-
-    The stack is drained, so no run is at work that would have to be waited for.
-    """
+def stand_still(rig: Rig) -> None:
+    """Pause a stack that is drained, of canaries too: no run is at work, nothing waits."""
+    stop_watching(rig.stack)
     rig.drain()
     pause_stack(rig.stack)
+
+
+@contextmanager
+def rewound(rig: Rig, backup: Backup) -> Iterator[str]:
+    """Pause the stack and give the table that the backup was restored to; resume it at the end."""
+    stand_still(rig)
     source = restored_table(rig.stack, backup=backup, at=None)
     yield source
     drop(rig.stack, source)
@@ -97,8 +100,7 @@ def test_a_ledger_rewound_below_its_lake_is_brought_up_to_it_by_the_journal(rig:
 
 
 def test_a_ledger_that_is_whole_is_left_as_it_is(rig: Rig) -> None:
-    rig.drain()
-    pause_stack(rig.stack)
+    stand_still(rig)
     before = rig.shards()
     done = restore_ledger(rig.stack, source=None, on_shard=lambda _shard: None)
     assert rig.shards() == before

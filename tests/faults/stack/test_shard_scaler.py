@@ -36,7 +36,10 @@ def shards(rig: Rig) -> int:
 
 
 def was_busy(rig: Rig, of_shards: float) -> None:
-    """Let the last minutes have been so busy: a test has no time to wait for them."""
+    """Let the last minutes have been so busy, and this one and the next: no test can wait for them.
+
+    What the stream really takes is counted besides.
+    """
     minute = math.floor(wall_clock_ms() / 60_000) * 60
     client = boto3.client("cloudwatch", **rig.stack.where)
     client.put_metric_data(
@@ -49,7 +52,7 @@ def was_busy(rig: Rig, of_shards: float) -> None:
                 "Value": of_shards * SHARD_BYTES * 60,
                 "Unit": "Bytes",
             }
-            for ago in range(1, 5)
+            for ago in range(-1, 5)
         ],
     )
 
@@ -58,12 +61,12 @@ def test_a_busy_stream_gets_twice_its_shards_under_load_and_keeps_every_event(ri
     assert shards(rig) == 1
 
     def busy_until_doubled() -> None:
-        was_busy(rig, 1.0)
+        was_busy(rig, 0.9)
         until(lambda: shards(rig) == 2)
 
     load = rig.load((0.2, busy_until_doubled), rate=1_000, seconds=8)
     assert shards(rig) == 2
-    assert all_stored(rig.verdict(load, seconds_max=120), 8_000)
+    assert all_stored(rig.verdict(load), 8_000)
 
 
 def test_the_program_leaves_the_shards_to_the_scaler(rig: Rig) -> None:
@@ -80,7 +83,7 @@ def test_the_clock_asks_for_more_under_load_and_keeps_every_event(rig: Rig) -> N
         until(lambda: shards(rig) == 4)
 
     load = rig.load((0.2, deploy_and_wait), rate=1_000, seconds=8)
-    assert all_stored(rig.verdict(load, seconds_max=120), 8_000)
+    assert all_stored(rig.verdict(load), 8_000)
 
 
 def test_a_count_by_hand_is_refused_for_the_scaler_would_undo_it(rig: Rig) -> None:

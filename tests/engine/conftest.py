@@ -22,7 +22,7 @@ __all__ = ["aws", "client", "package_file"]
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_COPIES = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml")
-COMMAND_SECONDS_MAX = 300
+COMMAND_SECONDS_MAX = 900
 PASSPHRASE = "correct horse battery staple"
 
 

@@ -12,7 +12,7 @@ from tests.waiting import until
 
 UP = ("up", "--yes", "--skip-preview")
 REFUSED = 1
-INTERRUPTED_SECONDS_MAX = 120.0
+INTERRUPTED_SECONDS_MAX = 900.0
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 UP = ("up", "--yes", "--skip-preview")
-LOAD_SECONDS_MAX = 240
+LOAD_SECONDS_MAX = 900
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 A broker that restarts needs its port again. Clients knock on it meanwhile, each from a port that
 the system picks, and one day picks just that one: the knock then answers itself, and the broker
-finds its port in use. So brokers listen below the range from which the system picks.
+finds its port in use. A server that takes seconds to start can lose its port so, too. So all listen
+below the range from which the system picks.
 """
 
 import random
@@ -21,10 +22,8 @@ ATTEMPTS: Final = 200
 
 def free_port() -> int:
     """Return a port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = lasting_ports(1)
+    return port
 
 
 def lasting_ports(count: int) -> list[int]:

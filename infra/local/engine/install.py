@@ -110,9 +110,10 @@ def _copy_executor(go: str, folder: Path) -> None:
     """Put the SDK's own starter of Python programs beside the language host."""
     where = _run([go, "list", "-m", "-f", "{{.Dir}}", SDK], MODULES / "cli").strip()
     source = Path(where) / "python" / "cmd" / EXECUTOR
-    target = folder / EXECUTOR
-    shutil.copyfile(source, target)
-    target.chmod(0o755)
+    partial = folder / f"{EXECUTOR}.partial"
+    shutil.copyfile(source, partial)
+    partial.chmod(0o755)
+    partial.replace(folder / EXECUTOR)
 
 
 def _run(command: list[str], folder: Path) -> str:

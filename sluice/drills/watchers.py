@@ -36,7 +36,8 @@ def break_probe(rig: Rig) -> None:
 def damage_ledger(rig: Rig) -> None:
     """Back the ledger up, let files be published after that, and overwrite every head by hand.
 
-    Each then names a commit that is not there.
+    Each then names a commit that is not there. A take that is about to commit puts its head right
+    without a look at it: so it is done until a batch fails.
     """
     take_backup(rig.stack)
     before = rig.traffic.acknowledged
@@ -45,6 +46,16 @@ def damage_ledger(rig: Rig) -> None:
         seconds_max=60,
         what="events arrive after the backup",
     )
+    failures = rig.failures()
+
+    def is_felt() -> bool:
+        _overwrite_heads(rig)
+        return rig.failures() > failures
+
+    until(is_felt, seconds_max=60, what="a batch meets a damaged head")
+
+
+def _overwrite_heads(rig: Rig) -> None:
     environment = rig.stack.environment
     table = environment.settings.ledger_table
     pages = environment.dynamodb.get_paginator("scan").paginate(TableName=table)

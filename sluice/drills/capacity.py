@@ -16,7 +16,7 @@ HOT_LANES: Final = tuple(address_of(lane, LANES).partition_key for lane in range
 """Keys that all fall into the first half of the hash keys, spread over it. They are many, because a
 lane has one record under way at a time."""
 ONE_BY_ONE: Final = ProducerSettings(lanes=LANES, record_events=1)
-RESHARD_SECONDS_MAX: Final = 30.0
+RESHARD_SECONDS_MAX: Final = 90.0
 
 
 def heat_a_shard(rig: Rig) -> None:

@@ -96,7 +96,7 @@ class Rig:
         self.timeline.append((time.monotonic(), text))
         self.on_note(f"{self.timeline[-1][0] - self.timeline[0][0]:6.1f} s  {text}")
 
-    def minutes(self, count: float, *, extra_seconds: float = 30.0) -> float:
+    def minutes(self, count: float, *, extra_seconds: float = 90.0) -> float:
         """Return how long to wait, at most, for something that takes so many of its minutes."""
         return count * self.minute_seconds + extra_seconds
 

@@ -16,10 +16,11 @@ from sluice.resume import resume_stack
 
 SMALL_LAG: Final = {"worker_lag_max": "200", "workers_max": "2"}
 """Three seconds of a drill's traffic: ten times what waits while all is well."""
+THREE_BROKERS: Final = {"broker_count": "3"}
 SMALL_QUOTA: Final = {"pulsar_backlog_gb_max": "0.001"}
 FULL_RATE: Final = 5 * RATE
 """Fills that quota within half a minute."""
-CANARY_SECONDS_MAX: Final = 60.0
+CANARY_SECONDS_MAX: Final = 120.0
 RESTART_MINUTE_SECONDS: Final = 6.0
 """A broker or worker that starts takes real seconds, of which a short minute has too few."""
 
@@ -56,7 +57,7 @@ def stop_watcher(rig: Rig) -> None:
 
 
 def kill_broker(rig: Rig) -> None:
-    """Kill the broker, as a machine's end would."""
+    """Kill the first broker, as its machine's end would; as a rule there is no other."""
     rig.undo.append(lambda: start_broker(rig))
     broker = rig.stack.broker
     if broker is None:
@@ -65,7 +66,7 @@ def kill_broker(rig: Rig) -> None:
 
 
 def start_broker(rig: Rig) -> None:
-    """Start the broker on what it had kept, unless it runs."""
+    """Start each broker on what it had kept, unless it runs."""
     kind = rig.stack.connection.kind
     if kind != "kinesis":
         stream_broker.start(kind, rig.stack.folder)
@@ -103,6 +104,15 @@ TOPICS: Final = (
         alarm="broker-down",
         cause="A broker has ended",
         break_it=kill_broker,
+    ),
+    Drill(
+        id="broker-of-three-killed",
+        streams=("kafka",),
+        fault="one of three brokers is killed and stays dead; the others go on",
+        alarm="under-replicated",
+        cause="A server is away, or was",
+        break_it=kill_broker,
+        settings=THREE_BROKERS,
     ),
     Drill(
         id="workers-behind",

@@ -99,7 +99,7 @@ def test_the_host_package_runs_from_itself_alone(tmp_path: Path) -> None:
         [sys.executable, "-I", "-S", "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

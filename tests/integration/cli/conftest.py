@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-SECONDS_MAX = 240
+SECONDS_MAX = 400
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

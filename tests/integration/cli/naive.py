@@ -16,7 +16,6 @@ from pipeline.core.aggregate import UserRecord, aggregate, deaggregate
 from pipeline.core.payload import compress, decompress
 from tests.waiting import until
 
-WAIT_SECONDS_MAX = 30.0
 FILE_ROWS = 10
 Rows = list[dict[str, Any]]
 
@@ -175,4 +174,4 @@ def open_shards(place: Place, stream: str, count: int) -> None:
         summary = place.kinesis.describe_stream_summary(StreamName=stream)
         return bool(summary["StreamDescriptionSummary"]["OpenShardCount"] == count)
 
-    until(opened, seconds_max=WAIT_SECONDS_MAX)
+    until(opened)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(scope="module")
 def made(home: Path, cli: Cli, kind: Kind) -> Iterator[dict[str, Any]]:
-    """The stack, with a worker at work on two partitions."""
+    """The stack, with a worker at work on two partitions, and a watcher."""
     settings = ("--set", f"stream={kind}", "--set", "partition_count=2")
     done = cli(home, "up", *STACK, *settings, "--compress-time", "30", "--json")
     assert done.returncode == 0, done.stderr
     outputs: dict[str, Any] = json.loads(done.stdout)
-    until(lambda: bool(workers(home)))
+    until(lambda: workers(home) and len(tasks(home)) == 2)
     yield outputs
     cli(home, "down", *STACK, "--force", "--delete")
 
@@ -156,8 +157,7 @@ def test_a_deploy_rolls_the_workers(home: Path, cli: Cli, made: dict[str, Any]) 
     [before] = workers(home)
     done = cli(home, "deploy", *STACK, "worker_grace_seconds=20")
     assert done.returncode == 0, done.stderr
-    [after] = workers(home)
-    assert after != before
+    until(lambda: len(workers(home)) == 1 and before not in workers(home))
     facts = status(home, cli)
     assert facts["workers"]["deployment"] == facts["watcher"]["deployment"] == "COMPLETED"
     shown = cli(home, "rollback", "--show", *STACK).stdout
@@ -165,8 +165,8 @@ def test_a_deploy_rolls_the_workers(home: Path, cli: Cli, made: dict[str, Any]) 
     done = cli(home, "rollback", *STACK)
     assert done.returncode == 2
     assert f"./dev sluice deploy {' '.join(STACK)}" in done.stderr
-    logs = cli(home, "logs", *STACK, "--function", "worker").stdout
-    assert "left in good order" in logs
+    logs = partial(cli, home, "logs", *STACK, "--function", "worker")
+    until(lambda: "left in good order" in logs().stdout)
 
 
 def test_partitions_are_shown_and_not_split(home: Path, cli: Cli, made: dict[str, Any]) -> None:

@@ -61,9 +61,9 @@ def test_ctrl_c_in_the_middle_leaves_nothing_running(home: Path) -> None:
         assert running.poll() is None
         return any((new / "progress").exists() for new in set(progress.iterdir()) - before)
 
-    until(under_way, seconds_max=120)
+    until(under_way, seconds_max=240)
     running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=180)
     assert running.returncode == 130
     assert b"Traceback" not in said
     assert processes_of(home / "demo") == []

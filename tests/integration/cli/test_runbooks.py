@@ -21,7 +21,7 @@ from tests.brokers import require
 from tests.documents import runbooks
 from tests.integration.cli.conftest import Cli
 
-STEP_SECONDS_MAX = 45.0
+STEP_SECONDS_MAX = 180.0
 LOOKING = ("Before you start", "Diagnose")
 READING = (*LOOKING, "Verify")
 STACKS = {

@@ -17,7 +17,7 @@ from pipeline.domain.contracts import ACTIONS
 from tests.embedded_aws import where
 from tests.waiting import until
 
-DONE_SECONDS_MAX = 60.0
+DONE_SECONDS_MAX = 180.0
 NEEDED = {
     "sweeper": ("dynamodb:GetItem", "dynamodb:Query", "kinesis:ListShards"),
     "probe": (

@@ -109,7 +109,7 @@ def test_with_a_token_all_three_clients_work(topic: Topic) -> None:
 
 
 def test_a_token_that_expires_on_the_way_is_replaced(topic: Topic) -> None:
-    tokens = Tokens(seconds=4)
+    tokens = Tokens(seconds=8)
     transport = KafkaTransport(topic.connection, token=tokens)
     reader = Reader(subscription=KafkaSubscription(topic.connection, token=tokens))
     first = time.time()
@@ -184,7 +184,7 @@ def let(topic: Topic, subject: str) -> None:
         if name != "Connect"
     ]
     for future in topic.admin.create_acls(rights).values():
-        future.result(10)
+        future.result(60)
 
 
 def test_the_watchers_rights_suffice_to_read_and_to_send_canaries(topic: Topic) -> None:

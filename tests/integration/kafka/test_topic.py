@@ -33,7 +33,7 @@ def test_a_topic_or_a_broker_that_is_not_there_is_told(topic: Topic) -> None:
         require_fit(topic.connection.model_copy(update={"topic": "missing"}))
     down = topic.connection.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(OperatingError, match=r"cannot reach Kafka at 127\.0\.0\.1:1: Connect"):
-        require_fit(down, seconds_max=1)
+        require_fit(down, seconds_max=4)
 
 
 def test_a_worker_does_not_begin_on_a_topic_that_is_not_fit(topic: Topic) -> None:

@@ -17,7 +17,7 @@ from pipeline.sources.kafka_subscription import KafkaSubscription
 from tests.integration.kafka.topics import Topic
 from tests.integration.readers import Reader, poll_until
 
-SECONDS_MAX = 2.0
+SECONDS_MAX = 4.0
 
 
 def said_by_source(connection: KafkaConnection) -> str:

@@ -34,7 +34,7 @@ def test_the_events_of_a_key_arrive_in_order_through_a_split(stream: Any) -> Non
                 tags=numbers,
             )
             if first == 10_000:
-                producer.flush(30)
+                producer.flush(120)
                 stream.split_first_shard()
     assert {answered.answer for answered in answers} == {Answer.ACKNOWLEDGED}
     shards = stream.lines()

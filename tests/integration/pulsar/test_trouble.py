@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from infra.local.brokers.pulsar import LocalPulsar
+from pipeline.core.records import ShardId
 from pipeline.errors import OperatingError, UserError
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.pulsar import PulsarTransport
@@ -27,8 +28,9 @@ from tests.integration.readers import Reader, poll_until
 ROLE = "worker"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that soon give up: for tests in which no answer comes."""
     monkeypatch.setattr(pulsar_client, "OPERATION_SECONDS", 2)
 
 
@@ -71,6 +73,12 @@ def first_trouble(connection: PulsarConnection) -> OperatingError:
     assert len(reader.troubles) == 1
     assert "\n" not in str(reader.troubles[0])
     return reader.troubles[0]
+
+
+def came_in_order(worker: Reader, shard: ShardId, everything: list[bytes]) -> None:
+    """Check that all came, once but for the first record of an assignment after a long outage."""
+    assert list(dict.fromkeys(worker.values(shard))) == everything
+    assert len(worker.values(shard)) - len(everything) <= len(worker.heard) // 2
 
 
 class Sending:
@@ -120,11 +128,13 @@ def test_a_worker_reads_on_with_its_token_over_tls(topic: Topic, guarded: LocalP
     source.close()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_broker_that_is_not_there_is_said_so(topic: Topic) -> None:
     nowhere = topic.connection.model_copy(update={"service_url": "pulsar://127.0.0.1:1"})
     assert "at pulsar://127.0.0.1:1: no answer" in str(first_trouble(nowhere))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_tls_where_none_is_expected_is_said_so(topic: Topic, guarded: LocalPulsar) -> None:
     plain = topic.connection.model_copy(
         update={"service_url": guarded.tls_url.replace("pulsar+ssl", "pulsar")}
@@ -139,11 +149,13 @@ def test_tls_where_none_is_expected_is_said_so(topic: Topic, guarded: LocalPulsa
     assert "does it speak TLS on this port" in str(first_trouble(secure))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_certificate_that_nobody_trusts_is_not_taken(topic: Topic, guarded: LocalPulsar) -> None:
     untrusted = topic.connection.model_copy(update={"service_url": guarded.tls_url})
     assert guarded.tls_url in str(first_trouble(untrusted))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_token_that_is_missing_wrong_or_expired_is_said_so(
     topic: Topic, guarded: LocalPulsar, token_file: Path
 ) -> None:
@@ -206,9 +218,7 @@ def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on
     guarded.admin.ask("DELETE", f"namespaces/public/default/permissions/{ROLE}")
     for partition in (0, 1):
         topic.roll(partition)  # whoever uses it has to come back
-    poll_until(
-        lambda: any("no right to" in str(t) for t in worker.troubles), worker, seconds_max=40
-    )
+    poll_until(lambda: any("no right to" in str(t) for t in worker.troubles), worker)
     guarded.grant(ROLE)
     topic.close()
     sender = PulsarTransport(topic.connection)
@@ -221,7 +231,7 @@ def test_a_right_that_is_taken_and_given_again_is_said_so_and_the_worker_goes_on
 def test_a_token_that_expires_under_way_stops_both_sides_until_it_is_replaced(
     topic: Topic, guarded: LocalPulsar, token_file: Path
 ) -> None:
-    token_file.write_text(guarded.token(ROLE, expires_seconds=3))
+    token_file.write_text(guarded.token(ROLE, expires_seconds=12))
     worker = Reader(subscription=PulsarSubscription(topic.connection), settles=True)
     transport = PulsarTransport(topic.connection, send_seconds_max=2.0)
     sending = Sending(transport)
@@ -236,7 +246,7 @@ def test_a_token_that_expires_under_way_stops_both_sides_until_it_is_replaced(
     poll_until(lambda: len(worker.values(shard)) > before + 10, worker)
     everything = sending.stop()
     poll_until(lambda: worker.values(shard)[-1] == everything[-1], worker)
-    assert worker.values(shard) == everything
+    came_in_order(worker, shard, everything)
     worker.subscription.close()
     transport.close()
 
@@ -268,6 +278,4 @@ def test_a_broker_that_restarts_under_load_loses_and_doubles_nothing(
     source.close()
     stored += [record.data for record in found.records]
     assert stored == everything
-    # After a long outage the partition is assigned anew, with the record at its position first.
-    assert list(dict.fromkeys(worker.values(shard))) == everything
-    assert len(worker.values(shard)) - len(everything) <= len(worker.heard) // 2
+    came_in_order(worker, shard, everything)

@@ -119,7 +119,7 @@ class LocalCluster:
         for number, each in zip(NODES, rendered, strict=True):
             self._add(number, f"metadata-{number}", each, metadata_store.SERVICE).start()
         setup = exec_start(rendered[0].units[metadata_store.SETUP])
-        done = subprocess.run(setup, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(setup, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout[-2000:]
         for number in NODES:
             for name in BOOKIES[number]:
@@ -278,4 +278,4 @@ def read_all(client: pulsar.Client, topic: str, partitions: int) -> Iterator[tup
             client.create_reader(f"{topic}-partition-{partition}", pulsar.MessageId.earliest)
         ) as reader:
             while reader.has_message_available():
-                yield partition, reader.read_next(30_000).data()
+                yield partition, reader.read_next(60_000).data()

@@ -93,7 +93,7 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
             lambda: cluster.bookies() == all_bookies,
             what=lambda: f"its bookie is back, on its volumes; there are {cluster.bookies()}",
         )
-        load.stop(seconds_max=60)
+        load.stop(seconds_max=READY_SECONDS_MAX)
     with closing(cluster.client("worker")) as client:
         read = tuple(read_all(client, TOPICS.name, PARTITIONS))
     return Story(

@@ -97,7 +97,7 @@ class Place:
     def is_drained(self) -> bool:
         return all(status.drained for status in self.pending())
 
-    def settle(self, *, seconds_max: float = 90.0, quarantined: int = 0) -> None:
+    def settle(self, *, seconds_max: float = 180.0, quarantined: int = 0) -> None:
         """Wait until everything is committed and published, then account for every id."""
         for load in self.loads:
             load.close()

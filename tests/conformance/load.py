@@ -24,8 +24,15 @@ from pipeline.producer.transports import transport_for
 from pipeline.sources.connections import Connection
 
 KEYS: Final = 32
+ANSWERS_SECONDS_MAX: Final = 300
+"""More than a broker takes to come back: an event that is given up is none that was promised."""
 SETTINGS: Final = ProducerSettings(
-    lanes=16, linger_ms=20, record_events=50, requests_in_flight=4, retry_seconds_max=60
+    lanes=16,
+    linger_ms=20,
+    record_events=50,
+    requests_in_flight=4,
+    attempts_max=10_000,
+    retry_seconds_max=ANSWERS_SECONDS_MAX,
 )
 MARK: Final = "poisoned"
 """The model of an aircraft whose change ends a `tests.conformance.poisoned` worker."""
@@ -93,7 +100,7 @@ class Load:
 
     def flush(self) -> None:
         """Wait until all of it is answered."""
-        self._producer.flush(60)
+        self._producer.flush(ANSWERS_SECONDS_MAX)
 
     def _answered(self, answered: Answered[int]) -> None:
         for sequence in answered.tags:
@@ -105,7 +112,7 @@ class Load:
 
     def close(self) -> None:
         """Wait for all answers and write the history."""
-        self._producer.close(60)
+        self._producer.close(ANSWERS_SECONDS_MAX)
         rows = pa.Table.from_pylist(self._rows, schema=HISTORY_SCHEMA)
         parquet.write_table(rows, self._folder / f"{self._name}-0.parquet")
 

@@ -38,7 +38,7 @@ def test_a_worker_that_stood_still_meets_the_fence_of_who_took_over(place: Place
     one.pause()
     other = place.work()
     # A broker notices only by its own time-out.
-    until(lambda: len(other.partitions) == PARTITIONS, seconds_max=120)
+    until(lambda: len(other.partitions) == PARTITIONS, seconds_max=180)
     load.send(EVENTS)
     one.go_on()
     load.send(EVENTS)
@@ -76,7 +76,7 @@ def test_a_record_that_kills_its_worker_ends_in_quarantine_alone(place: Place) -
             deaths += 1
             assert deaths < 25, "the record is never isolated"
             worker = work()
-        until(partial(is_over, worker, place), seconds_max=120)
+        until(partial(is_over, worker, place), seconds_max=180)
 
     assert deaths >= 3
     place.settle(quarantined=1)

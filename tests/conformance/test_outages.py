@@ -14,6 +14,6 @@ def test_a_broker_that_dies_under_load_costs_nothing(place: Place) -> None:
     place.stream.outage()
     load.send(EVENTS)
 
-    place.settle(seconds_max=150)
+    place.settle()
     until(lambda: worker.health()["healthy"])
     assert worker.running

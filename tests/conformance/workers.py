@@ -17,6 +17,7 @@ from tests.waiting import until
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 READY: Final = re.compile(r"(?:at work on|watching) .*; http://127\.0\.0\.1:(\d+)")
+ANSWER_SECONDS_MAX: Final = 60
 POISONED: Final = "tests.conformance.poisoned"
 """A worker whose core dies at a marked record."""
 
@@ -55,7 +56,9 @@ class WorkerProcess:
         """Return what /health says, well or not."""
         port = until(self._port)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port}/health", timeout=ANSWER_SECONDS_MAX
+            ) as answer:
                 body = answer.read()
         except urllib.error.HTTPError as unwell:
             with unwell:
@@ -73,7 +76,9 @@ class WorkerProcess:
     def stored(self) -> int:
         """How many events this worker says it has stored."""
         port = until(self._port)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/metrics", timeout=ANSWER_SECONDS_MAX
+        ) as answer:
             text = answer.read().decode()
         found = re.search(r'sluice_events_total\{fate="stored"\} (\S+)', text)
         return int(float(found[1])) if found else 0
@@ -94,7 +99,7 @@ class WorkerProcess:
             self._process.wait(timeout=seconds)
         return not self.running
 
-    def wait(self, *, seconds: float = 40.0) -> int:
+    def wait(self, *, seconds: float = 120.0) -> int:
         return self._process.wait(timeout=seconds)
 
     def stop(self) -> int:

@@ -23,6 +23,8 @@ from sluice.rollout import Plan, move_all, refuse_on_fire, roll_out
 from sluice.up import bring_up, remember
 
 SPLIT = {"rollout": "linear", "rollout_percent": "50", "rollout_minutes": "8"}
+LONG_STEPS = "rollout_minutes=30"
+"""Where an alarm ends them: as soon as it is on."""
 STRICTER = Change(
     file="pipeline/domain/contracts.py",
     old='name="distance_miles", type="int64", minimum=0, maximum=12_500',
@@ -47,7 +49,9 @@ def under_load(rig: Rig) -> Iterator[None]:
     """Send events meanwhile; afterwards account for every one of them by its id."""
     rig.calm()
     with rig.drilling():
-        until(lambda: rig.traffic.acknowledged >= FIRST_EVENTS, seconds_max=60, what="first events")
+        until(
+            lambda: rig.traffic.acknowledged >= FIRST_EVENTS, seconds_max=120, what="first events"
+        )
         yield
         (verdict,) = rig.settle()
     account = verdict.account
@@ -69,10 +73,10 @@ def newest(rig: Rig) -> dict[str, int]:
     }
 
 
-def deploy(rig: Rig, change: Change) -> Alarm | None:
-    """Deploy a changed package, as `sluice deploy` does."""
+def deploy(rig: Rig, change: Change, *pairs: str) -> Alarm | None:
+    """Deploy a changed package, and settings, as `sluice deploy` does."""
     package = changed_package(rig.stack.folder / "packages", [change])
-    return deploy_stack(rig.home, rig.stack.name, (f"package_file={package}",))
+    return deploy_stack(rig.home, rig.stack.name, (f"package_file={package}", *pairs))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_a_bad_version_is_taken_back_by_the_alarm_that_it_causes(
 ) -> None:
     before = live(rig)
     with under_load(rig):
-        ended_by = deploy(rig, change)
+        ended_by = deploy(rig, change, LONG_STEPS)
         assert ended_by is not None
         assert {ended_by.id} == alarm
         assert live(rig) == before
@@ -159,7 +163,7 @@ def test_no_rollout_begins_while_an_alarm_is_on_that_it_would_be_judged_by(
             refused.append(str(error))
         return bool(refused)
 
-    until(is_refused, seconds_max=30, what="a rollout is refused")
+    until(is_refused, seconds_max=120, what="a rollout is refused")
     assert "function-errors is on already" in refused[0]
     assert "--at-once" in refused[0]
     rig.calm()

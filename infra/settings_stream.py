@@ -31,5 +31,8 @@ class StreamSettings(BaseModel):
         description="Where a given broker is: Kafka's bootstrap servers, or Pulsar's service URL.",
     )
     broker_count: int | None = Field(
-        None, ge=1, description="Brokers that a given cluster should have: fewer are told of."
+        None,
+        ge=1,
+        description="Brokers that a given cluster should have: fewer are told of. A local stack's "
+        "own Kafka has 1, or 3 of which one may be away.",
     )

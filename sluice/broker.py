@@ -17,7 +17,7 @@ from sluice.options import stack_option
 from sluice.stack import Stack
 
 LOCAL_ID: Final = "1"
-"""A local stack has one broker (`infra/local/brokers/`)."""
+"""The first broker of a local stack, as a rule the only one (`infra/local/brokers/`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,26 +39,33 @@ class Brokers(Protocol):
         """Start one again and return what becomes of it. Raises OperatingError, UserError."""
 
 
-class LocalBroker:
-    """The one broker of a local stack, a process of this machine."""
+class LocalBrokers:
+    """The brokers of a local stack, processes of this machine."""
 
     def __init__(self, stack: Stack, kind: stream_broker.Kind) -> None:
         self._stack, self._kind = stack, kind
 
     def nodes(self) -> Sequence[Node]:
-        """Return the one, whether it runs or not."""
-        found = self._stack.broker
-        state = "has ended" if found is None else f"runs as process {found.pid}"
-        return [Node(id=LOCAL_ID, name=f"{self._kind} of {self._stack.name}", state=state)]
+        """Return all, whether they run or not."""
+        return [
+            Node(
+                id=id_,
+                name=f"{self._kind} of {self._stack.name}",
+                state="has ended" if node.pid is None else f"runs as process {node.pid}",
+            )
+            for id_, node in self._by_id().items()
+        ]
 
-    def restart(self, _node: str, /) -> str:
+    def restart(self, node: str, /) -> str:
         """End it if it runs, start it on what it had kept and wait until it serves."""
-        found = self._stack.broker
-        if found is None:
-            stream_broker.start(self._kind, self._stack.folder)
-            return "had ended, and serves again"
+        found = self._by_id()[node]
+        ran = found.pid is not None
         found.restart()
-        return "was restarted, and serves"
+        return "was restarted, and serves" if ran else "had ended, and serves again"
+
+    def _by_id(self) -> dict[str, Any]:
+        nodes = stream_broker.nodes(self._kind, self._stack.folder)
+        return {str(number): node for number, node in enumerate(nodes, int(LOCAL_ID))}
 
 
 class MskBrokers:
@@ -130,7 +137,7 @@ def brokers_of(stack: Stack) -> Brokers:
             f"stack {stack.name} streams by Kinesis, which has no brokers to look after"
         )
     if stack.endpoint is not None:
-        return LocalBroker(stack, kind)
+        return LocalBrokers(stack, kind)
     cluster = str(stack.outputs["stream_name"]).removesuffix("events") + "brokers"
     if kind == "pulsar":
         machines = PulsarMachines(functions.client(stack, "autoscaling"), cluster)

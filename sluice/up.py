@@ -52,13 +52,14 @@ def bring_up(
     folder = stacks.folder_of(home, name)
     folder.mkdir(parents=True, exist_ok=True)
     pace = _pace(folder, name, compression)
-    was_running = _running(folder, name, broker) is not None
+    brokers = checked.broker_count or 1
+    was_running = _running(folder, name, broker, brokers) is not None
     with progress() as bars:
         task = bars.add_task("embedded AWS", total=1, note="starting")
         if broker and not was_running:
             stream_broker.install(broker, lambda step: bars.update(task, note=step))
             bars.update(task, note=f"starting, and {broker}")
-        aws = supervisor.start(folder, port=port, pace=pace, broker=broker)
+        aws = supervisor.start(folder, port=port, pace=pace, broker=broker, brokers=brokers)
         bars.update(task, completed=1, note=" ".join(filter(None, (aws.endpoint, aws.service_url))))
         task = bars.add_task("resources", total=None, note="")
 
@@ -106,19 +107,27 @@ def _make_topic(broker: stream_broker.Kind, folder: Path, name: str, settings: S
 
 
 def _running(
-    folder: Path, name: str, broker: stream_broker.Kind | None
+    folder: Path, name: str, broker: stream_broker.Kind | None, brokers: int
 ) -> supervisor.LocalAws | None:
     """Return the local AWS that runs for a stack.
 
-    Raises UserError if it runs for another kind of stream: what that holds would be lost.
+    Raises UserError if it runs for another kind of stream, or with another number of brokers: what
+    these hold would be lost.
     """
     running = supervisor.running(folder)
-    if running is not None and running.broker != broker:
-        raise UserError(
-            f"stack {name} streams by {running.broker or 'Kinesis or a given broker'}, and what it "
-            f"holds would be lost; run first: ./dev sluice down --stack {name}"
-        )
-    return running
+    if running is None:
+        return None
+    has = running.broker or "Kinesis or a given broker"
+    if running.broker != broker:
+        differs = f"streams by {has}"
+    elif broker is not None and running.brokers != brokers:
+        differs = f"has {running.brokers} brokers"
+    else:
+        return running
+    raise UserError(
+        f"stack {name} {differs}, and what it holds would be lost; run first: "
+        f"./dev sluice down --stack {name}"
+    )
 
 
 def _pace(folder: Path, name: str, compression: float | None) -> supervisor.Pace:

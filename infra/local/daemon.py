@@ -131,6 +131,7 @@ class Supervisor:
             mapping_pid=self._mapping.pid,
             minute_seconds=self._pace.minute_seconds,
             broker=self._broker.kind,
+            brokers=self._broker.count,
             service_url=self._broker.address,
             broker_admin_url=self._broker.admin_url,
         )
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--poll-seconds", type=float, default=Pace.poll_seconds)
     parser.add_argument("--minute-seconds", type=float, default=Pace.minute_seconds)
     parser.add_argument("--broker", choices=KINDS)
+    parser.add_argument("--brokers", type=int, default=1)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     supervisor = Supervisor(
@@ -166,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
             poll_seconds=options.poll_seconds,
             minute_seconds=options.minute_seconds,
         ),
-        broker=Broker(options.broker, options.state),
+        broker=Broker(options.broker, options.state, options.brokers),
     )
     return supervisor.run()
 

@@ -47,6 +47,8 @@ GIVEN: Final[Mapping[stream_broker.Kind, Mapping[str, str]]] = {
         "broker_count": "1",
     },
 }
+NODES: Final[Mapping[stream_broker.Kind, tuple[int, ...]]] = {"kafka": (1, 3), "pulsar": (1,)}
+"""How many brokers a local stack may have: three copies need three nodes."""
 NOT_STARTED: Final = "127.0.0.1:1"
 """Stands for the address of a broker in a look at the settings before it is started."""
 
@@ -94,6 +96,12 @@ def check(settings: Mapping[str, str]) -> Settings:
         check_contracts(CONTRACTS)
     except pulumi.RunError as error:
         raise UserError(str(error)) from None
+    kind = broker_of(settings)
+    if kind is not None and parsed.broker_count not in NODES[kind]:
+        possible = " or ".join(map(str, NODES[kind]))
+        raise UserError(
+            f"broker_count: a local stack's {kind} has {possible}, not {parsed.broker_count}"
+        )
     return parsed
 
 

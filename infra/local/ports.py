@@ -27,18 +27,17 @@ def free_port() -> int:
 
 
 def lasting_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens on now."""
-    pick = random.SystemRandom()
+    """Return so many ports of 127.0.0.1, each another one, that nobody listens on now."""
     found: list[int] = []
     with ExitStack() as held:
-        for _ in range(ATTEMPTS):
+        for port in random.SystemRandom().sample(range(LOWEST, HIGHEST + 1), ATTEMPTS):
             if len(found) == count:
                 return found
             probe = held.enter_context(socket.socket())
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, pick.randint(LOWEST, HIGHEST)))
+                probe.bind((HOST, port))
             except OSError:
                 continue
-            found.append(probe.getsockname()[1])
+            found.append(port)
     raise UserError(f"{HOST} has no {count} free ports between {LOWEST} and {HIGHEST}")

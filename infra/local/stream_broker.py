@@ -1,13 +1,14 @@
 """The broker of a local stack: a real one in the stack's folder, of the kind that it streams by.
 
-It stays when a command that restarts it ends; the supervisor sees to it that it ends with the
-local AWS, and what it kept goes with the local AWS's own.
+A Kafka may have several nodes, each a process of its own. They stay when a command that restarts
+them ends; the supervisor sees to it that they end with the local AWS, and what they kept goes with
+the local AWS's own.
 """
 
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,14 +29,35 @@ def install(kind: Kind, on_step: Callable[[str], None]) -> None:
     artifacts.folder_of(kind, on_step=on_step)
 
 
-def start(kind: Kind, state_dir: Path) -> Any:
-    """Start the broker and wait until it serves; return its handle. Raises UserError."""
-    return _module(kind).start(state_dir / FOLDER, stays=True)
+def start(kind: Kind, state_dir: Path, count: int = 1) -> Any:
+    """Start each node that does not run and wait until it serves; return the first one's handle.
+
+    There are as many as there were before, `count` of them where none was. Raises UserError.
+    """
+    folder = state_dir / FOLDER
+    if kind == "kafka" and (count > 1 or len(nodes(kind, state_dir)) > 1):
+        from infra.local.brokers import kafka_nodes
+
+        return kafka_nodes.start(folder, count, stays=True)[0]
+    return _module(kind).start(folder, stays=True)
 
 
 def find(kind: Kind, state_dir: Path) -> Any | None:
-    """Return the handle of the stack's broker, None where it does not run."""
-    return _module(kind).running(state_dir / FOLDER)
+    """Return the handle of a node of the stack's broker that runs, None where none does."""
+    return next((node for node in nodes(kind, state_dir) if node.pid is not None), None)
+
+
+def nodes(kind: Kind, state_dir: Path) -> Sequence[Any]:
+    """Return the handles of all nodes, whether they run or not."""
+    folder = state_dir / FOLDER
+    if kind == "kafka":
+        from infra.local.brokers import kafka_nodes
+
+        return kafka_nodes.placed(folder)
+    from infra.local.brokers.pulsar import LocalPulsar
+
+    found = LocalPulsar.placed(folder.resolve())
+    return () if found is None else (found,)
 
 
 def make_topic(
@@ -84,9 +106,11 @@ def partitions_of(kind: Kind, broker: Any, name: str) -> int:
     return int(broker.admin.ask("GET", f"{path_of(name)}/partitions")["partitions"])
 
 
-def address(kind: Kind, broker: Any) -> str:
+def address(kind: Kind, brokers: Sequence[Any]) -> str:
     """Return where clients reach it: Kafka's bootstrap servers, Pulsar's service URL."""
-    return str(broker.bootstrap_servers if kind == "kafka" else broker.service_url)
+    if kind == "kafka":
+        return ",".join(broker.bootstrap_servers for broker in brokers)
+    return str(brokers[0].service_url)
 
 
 def end(state_dir: Path) -> None:
@@ -94,7 +118,7 @@ def end(state_dir: Path) -> None:
     if not (state_dir / FOLDER).exists():
         return
     for kind in KINDS:
-        if broker := find(kind, state_dir):
+        for broker in nodes(kind, state_dir):
             broker.kill()
 
 
@@ -110,36 +134,37 @@ def forget(state_dir: Path) -> None:
 class Broker:
     """The broker of the stack, if it has one, as its supervisor keeps it."""
 
-    def __init__(self, kind: Kind | None, state_dir: Path) -> None:
+    def __init__(self, kind: Kind | None, state_dir: Path, count: int = 1) -> None:
         """Start nothing yet."""
         self.kind = kind
+        self.count = count
         self.address: str | None = None
         self.admin_url: str | None = None
         self._state_dir = state_dir
-        self._guarded: int | None = None
+        self._guarded: set[int] = set()
 
     def start(self) -> str:
         """Start it and wait until it serves; return what went wrong, if anything."""
         if self.kind is None:
             return ""
         try:
-            broker = start(self.kind, self._state_dir)
+            broker = start(self.kind, self._state_dir, self.count)
         except UserError as error:
             return str(error)
-        self.address = address(self.kind, broker)
+        self.address = address(self.kind, nodes(self.kind, self._state_dir))
         self.admin_url = broker.admin_url if self.kind == "pulsar" else None
         return ""
 
     def watch(self) -> None:
-        """Let its process end with this one, also after others have started it again."""
+        """Let its processes end with this one, also after others have started them again."""
         if self.kind is None:
             return
         from infra.local.brokers import guard
 
-        broker = find(self.kind, self._state_dir)
-        if broker is not None and broker.pid not in (None, self._guarded):
-            guard.guard(os.getpid(), broker.pid)
-            self._guarded = broker.pid
+        pids = {node.pid for node in nodes(self.kind, self._state_dir)} - {None}
+        for pid in pids - self._guarded:
+            guard.guard(os.getpid(), pid)
+        self._guarded = pids
 
     def end(self) -> None:
         """End it."""

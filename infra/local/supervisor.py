@@ -52,6 +52,8 @@ class LocalAws:
     minute_seconds: float = 60.0
     """How long a minute of CloudWatch and EventBridge takes: less than 60 is compressed time."""
     broker: stream_broker.Kind | None = None
+    brokers: int = 1
+    """How many nodes it has."""
     service_url: str | None = None
     """Where the broker is reached, if there is one."""
     broker_admin_url: str | None = None
@@ -93,11 +95,12 @@ def start(
     enforce_iam: bool = False,
     pace: Pace = Pace(),
     broker: stream_broker.Kind | None = None,
+    brokers: int = 1,
 ) -> LocalAws:
     """Start the local AWS and wait until it answers; one that runs already is returned.
 
-    With a `broker`, one of that kind is started besides. Raises UserError for what a person can
-    mend: port in use, disk full, folder not writable.
+    With a `broker`, one of that kind is started besides, of so many nodes. Raises UserError for
+    what a person can mend: port in use, disk full, folder not writable.
     """
     if already := running(state_dir):
         return already
@@ -106,7 +109,7 @@ def start(
     command += ["--port", str(port or free_port()), *(["--enforce-iam"] if enforce_iam else [])]
     command += ["--poll-seconds", str(pace.poll_seconds)]
     command += ["--minute-seconds", str(pace.minute_seconds)]
-    command += ["--broker", broker] if broker else []
+    command += ["--broker", broker, "--brokers", str(brokers)] if broker else []
     with (state_dir / "supervisor.log").open("ab") as log:
         daemon = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -4,6 +4,7 @@
     python -m tests.performance.bench_end_to_end --rate 2000 --seconds 60
     python -m tests.performance.bench_end_to_end --stream kafka --rate 60000 --seconds 60
     python -m tests.performance.bench_end_to_end --stream pulsar --rate 5000 --seconds 600
+    python -m tests.performance.bench_end_to_end --stream kafka --set window_seconds=60
 
 It brings up a stack of its own in a temporary folder on a free port, sends real departures through
 the project's own load, accounts for every event, prints one JSON document and stops everything.
@@ -37,7 +38,7 @@ from sluice.down import stop_local
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
 from sluice.load import plan_for, send
 from sluice.stack import Stack, folder_of
-from sluice.up import bring_up
+from sluice.up import bring_up, merged
 
 STACK: Final = "bench"
 WORKER: Final = "pipeline.consumer"
@@ -199,9 +200,11 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=2, help="or partitions of a topic")
     parser.add_argument("--producers", type=int, default=1)
     parser.add_argument("--web-users", type=int, default=0)
+    parser.add_argument("--set", dest="pairs", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     count = "shard_count" if options.stream == "kinesis" else "partition_count"
     settings = {"stream": options.stream, count: str(options.shards)}
+    settings = merged(settings, tuple(options.pairs))
     with redirect_stdout(sys.stderr), stack_of_its_own(settings) as stack:
         wanted = {
             "rate": options.rate,

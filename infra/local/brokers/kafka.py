@@ -66,12 +66,14 @@ ONE_NODE: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class LocalKafka(LocalBroker):
-    """A Kafka on this machine."""
+    """A Kafka on this machine, or one node of it."""
 
     kind = "kafka"
     options = (MEMORY, *LOGGING)
 
     controller_port: int
+    copies: int = 1
+    """Of each record of a topic that it makes."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -92,7 +94,7 @@ class LocalKafka(LocalBroker):
         config: Mapping[str, str] | None = None,
     ) -> None:
         """Make a topic; `config` is the topic's own configuration by Kafka's names."""
-        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
+        topic = NewTopic(name, partitions, self.copies, config=dict(config or {}))
         self._do(lambda admin: admin.create_topics([topic]))
         self._until(lambda: len(self._partitions(name)) == partitions, f"topic {name}")
 
@@ -131,7 +133,7 @@ class LocalKafka(LocalBroker):
 
     @classmethod
     def _trial(cls, folder: Path) -> "LocalKafka":
-        return _place(folder, with_tls=True, stays=False, light=False, config={})
+        return place(folder, with_tls=True)
 
     @property
     def _command(self) -> Sequence[str]:
@@ -188,7 +190,7 @@ def start(
     folder = folder.resolve()
     kafka = LocalKafka.placed(folder)
     if kafka is None:
-        kafka = _place(folder, with_tls=with_tls, stays=stays, light=light, config=config or {})
+        kafka = place(folder, with_tls=with_tls, stays=stays, light=light, config=config or {})
     kafka.start(stays=stays)
     return kafka
 
@@ -197,17 +199,24 @@ prepare = LocalKafka.prepare
 running = LocalKafka.running
 
 
-def _place(
-    folder: Path, *, with_tls: bool, stays: bool, light: bool, config: Mapping[str, object]
+def place(
+    folder: Path,
+    *,
+    ports: Sequence[int] = (),
+    with_tls: bool = False,
+    stays: bool = False,
+    light: bool = False,
+    copies: int = 1,
+    config: Mapping[str, object] | None = None,
 ) -> LocalKafka:
-    """Choose ports, write the settings and format the storage; the place is written last."""
+    """Write the settings and format the storage of a node; its place is written last.
+
+    `ports`: of clients, of controllers, of clients by TLS; free ones else. Raises UserError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    port, controller_port, tls_port = lasting_ports(3)
+    port, controller_port, tls_port = ports or lasting_ports(3)
     certificate = tls.make(folder) if with_tls else None
     listeners = [f"PLAINTEXT://{HOST}:{port}"]
-    chosen = {**ONE_NODE, "controller.quorum.voters": f"1@{HOST}:{controller_port}", **config}
-    own = "controller" in str(chosen["process.roles"])
-    controllers = [f"CONTROLLER://{HOST}:{controller_port}"] if own else []
     secured: dict[str, object] = {}
     if certificate is not None:
         listeners.append(f"SSL://{HOST}:{tls_port}")
@@ -217,13 +226,15 @@ def _place(
             "ssl.keystore.password": certificate.password,
         }
     settings = {
+        **ONE_NODE,
         "log.dirs": str(folder / DATA),
-        "listeners": [*listeners, *controllers],
+        "listeners": [*listeners, f"CONTROLLER://{HOST}:{controller_port}"],
         "advertised.listeners": listeners,
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         **secured,
-        **chosen,
+        **(config or {}),
     }
     (folder / SETTINGS).write_text(words(settings))
     arguments = ("format", "-t", CLUSTER_ID, "-c", str(folder / SETTINGS), "--ignore-formatted")
@@ -234,6 +245,7 @@ def _place(
         folder=folder,
         port=port,
         controller_port=controller_port,
+        copies=copies,
         tls_port=tls_port if with_tls else None,
         ca_file=None if certificate is None else certificate.ca_file,
         stays=stays,

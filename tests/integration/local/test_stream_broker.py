@@ -44,15 +44,40 @@ def test_a_broker_may_be_restarted_by_anybody_and_ends_with_the_local_aws(
     assert after not in (None, before)
     admin = AdminClient({"bootstrap.servers": lab.aws.service_url})
     assert len(admin.list_topics(timeout=60).topics["kept"].partitions) == 2
-    # The supervisor has looked again once it has started another mapping.
-    mapping = lab.aws.mapping_pid
-    os.kill(mapping, signal.SIGKILL)
-    lab.wait_for(lambda: supervisor.running(folder).mapping_pid != mapping)  # type: ignore[union-attr]
+    look_again(lab, folder)
     os.kill(lab.aws.pid, signal.SIGKILL)
     lab.wait_for(lambda: processes.find(after) is None)
     supervisor.stop(folder)
     assert not (folder / stream_broker.FOLDER).exists()
     assert (folder / stream_broker.LOG).exists()
+
+
+def test_one_node_of_three_may_die_and_all_end_with_the_local_aws(
+    make_lab: Callable[..., Any], tmp_path: Path
+) -> None:
+    require("kafka")
+    lab = make_lab(broker="kafka", brokers=3)
+    folder = tmp_path / "aws"
+    first, second, third = stream_broker.nodes("kafka", folder)
+    assert lab.aws.service_url.split(",") == [n.bootstrap_servers for n in (first, second, third)]
+    stream_broker.make_topic("kafka", folder, "kept", partitions=1, retention_hours=24)
+    first.kill()
+    assert stream_broker.find("kafka", folder) == second
+    stream_broker.make_topic("kafka", folder, "kept", partitions=2, retention_hours=24)
+    stream_broker.start("kafka", folder)
+    until(lambda: stream_broker.partitions_of("kafka", first, "kept") == 2)
+    pids = [node.pid for node in (first, second, third)]
+    assert None not in pids
+    look_again(lab, folder)
+    os.kill(lab.aws.pid, signal.SIGKILL)
+    lab.wait_for(lambda: not any(processes.find(pid) for pid in pids))
+
+
+def look_again(lab: Any, folder: Path) -> None:
+    """Have the supervisor look at its children: it has, once it has started another mapping."""
+    mapping = lab.aws.mapping_pid
+    os.kill(mapping, signal.SIGKILL)
+    lab.wait_for(lambda: supervisor.running(folder).mapping_pid != mapping)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", stream_broker.KINDS)

@@ -66,14 +66,14 @@ def test_what_waits_for_dead_workers_is_counted_and_grows_old(place: Place) -> N
     worker.kill()
     load.send(EVENTS)
     until(lambda: last(watcher).get("OldestEventAge", 0) > 3_000)
-    assert last(watcher)["RecordsBehind"] > 0
-    assert len(last(watcher)["lags"]) == PARTITIONS
+    until(lambda: last(watcher).get("RecordsBehind", 0) > 0)
+    until(lambda: len(last(watcher).get("lags", ())) == PARTITIONS)
 
     place.work()
     # Canaries go on meanwhile, so that something always waits, but nothing for long. Pulsar takes
     # up to a minute to notice that a worker is gone.
     seen = len(figures(watcher))
-    until(lambda: last(watcher, since=seen).get("OldestEventAge", 3_000) < 3_000, seconds_max=120)
+    until(lambda: last(watcher, since=seen).get("OldestEventAge", 3_000) < 3_000, seconds_max=180)
     assert watcher.stop() == 0
     place.settle()
 
@@ -91,8 +91,8 @@ def test_a_broker_that_is_away_is_missing_until_it_is_back(place: Place) -> None
     seen = len(figures(watcher))
     broker.restart()
     until(lambda: last(watcher, since=seen).get("BrokersMissing") == 0)
-    until(lambda: last(watcher, since=seen).get("CanaryFound") == 1, seconds_max=120)
+    until(lambda: last(watcher, since=seen).get("CanaryFound") == 1)
     until(lambda: "OldestEventAge" in last(watcher, since=seen))
     load.send(EVENTS)
     assert watcher.stop() == 0
-    place.settle(seconds_max=150)
+    place.settle()

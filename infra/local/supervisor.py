@@ -26,7 +26,7 @@ GUARD = "infra.local.ecs.guard"
 """The module whose process ends ECS tasks with the emulator."""
 REGION = "us-east-1"
 READY_SECONDS_MAX = 60.0
-BROKER_SECONDS_MAX = 90.0
+BROKER_SECONDS_MAX = 200.0
 STOP_SECONDS_MAX = 10.0
 STATE = "aws.json"
 FAILURE = "aws.failed"

@@ -47,5 +47,5 @@ def test_a_stack_that_runs_keeps_its_number(
         brokers=3,
     )
     monkeypatch.setattr(supervisor, "running", lambda _folder: running)
-    with pytest.raises(UserError, match="stack dev has 3 brokers.* run first: ./dev sluice down"):
+    with pytest.raises(UserError, match=r"stack dev has 3 brokers.* run first: ./dev sluice down"):
         bring_up(tmp_path, "dev", {"stream": "kafka"}, None)

@@ -28,6 +28,12 @@ COMMIT_DAYS: Final = 40
 BROKER_ZONES: Final = 3
 """One copy of each record in each (`infra.stream_kafka`, `REPLICAS`; `infra.pulsar.cluster`)."""
 
+ASKED_BY: Final = {
+    "broker_count": "pulsar_admin_url",
+    "pulsar_bookie_count": "pulsar_bookie_url",
+}
+"""Who tells how many servers of a given Pulsar there are."""
+
 OBJECTIVES: Final = tuple(field.name for field in fields(Objectives))
 """The settings that the alarms are made from."""
 
@@ -132,6 +138,22 @@ class Settings(
             raise ValueError(
                 "kafka_cluster_arn: workers are allowed into a given cluster by it; set it, or "
                 "another kafka_security"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _given_pulsar_can_be_asked(self) -> Self:
+        """Refuse a number of which nobody would tell, and a token that anybody could read."""
+        if self.stream != "pulsar" or self.pulsar_cluster != "given":
+            return self
+        for count, url in ASKED_BY.items():
+            if getattr(self, count) is not None and getattr(self, url) is None:
+                raise ValueError(f"{count}: nobody tells how many there are; set {url} as well")
+        plain = (self.pulsar_admin_url or "").startswith("http://")
+        if plain and self.pulsar_credentials_arn is not None:
+            raise ValueError(
+                "pulsar_admin_url: the token of pulsar_credentials_arn would go there in clear; "
+                "set its https:// address"
             )
         return self
 

@@ -92,7 +92,9 @@ def adopt_shard_count(count: int, *, stack: str, region: str, state_file: Path) 
 def check(settings: Mapping[str, str]) -> Settings:
     """Return what `up` would go by; makes nothing. Raises UserError for what it would refuse."""
     try:
-        parsed = parse({**DEFAULTS, **on_broker(settings, NOT_STARTED), **settings})
+        parsed = parse(
+            {**DEFAULTS, **on_broker(settings, NOT_STARTED, f"http://{NOT_STARTED}"), **settings}
+        )
         check_contracts(CONTRACTS)
     except pulumi.RunError as error:
         raise UserError(str(error)) from None

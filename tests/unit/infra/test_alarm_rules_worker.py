@@ -50,7 +50,6 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
         "pulsar_cluster": "given",
         "pulsar_admin_url": "https://pulsar.example.com:8443",
         "broker_count": 3,
-        "pulsar_bookie_count": 3,
         **SERVERS,
     },
 }

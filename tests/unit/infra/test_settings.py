@@ -13,6 +13,12 @@ from pipeline.errors import UserError
 from pipeline.ledger.items import COMMIT_KEEP_MS
 
 ROOT = Path(__file__).resolve().parents[3]
+PULSAR = {
+    "stream": "pulsar",
+    "pulsar_cluster": "given",
+    "service_url": "pulsar+ssl://pulsar.example.com:6651",
+}
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pulsar-0a1b2c"
 
 
 def test_no_setting_is_needed() -> None:
@@ -102,6 +108,12 @@ def test_an_on_demand_stream_takes_no_shard_count() -> None:
         (
             {"stream": "pulsar", "pulsar_bookie_url": "http://a:8000"},
             "^pulsar_bookie_url: the stack knows it of its own cluster",
+        ),
+        ({**PULSAR, "broker_count": "3"}, "^broker_count: .* set pulsar_admin_url as well"),
+        ({**PULSAR, "pulsar_bookie_count": "3"}, "^pulsar_bookie_count: .* pulsar_bookie_url"),
+        (
+            {**PULSAR, "pulsar_admin_url": "http://a:8080", "pulsar_credentials_arn": SECRET},
+            "^pulsar_admin_url: the token of pulsar_credentials_arn would go there in clear",
         ),
     ],
 )

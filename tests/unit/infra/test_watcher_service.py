@@ -35,7 +35,7 @@ TOLD: Mapping[str, tuple[Mapping[str, str], Watched]] = {
             bookie_url="http://HOST:8001",
         ),
     ),
-    "a given Pulsar": ({**PULSAR, **PULSAR_URL, "broker_count": "3"}, Watched()),
+    "a given Pulsar": ({**PULSAR, **PULSAR_URL}, Watched()),
     "a given Pulsar that may be asked": (
         {
             **PULSAR,

@@ -36,11 +36,16 @@ class Alarm:
     @property
     def runbook(self) -> str:
         """Return its runbook: of the same id, but for the number of one of several that are one."""
-        return NUMBER.sub("", self.id)
+        return runbook_of(self.id)
+
+
+def runbook_of(alarm_id: str) -> str:
+    """Return the id of the alarm that this one is a part of, as a rule its own."""
+    return NUMBER.sub("", alarm_id)
 
 
 def read(stack: Stack, ids: Sequence[str] = ()) -> list[Alarm]:
-    """Return the stack's alarms, or those of these ids, in the program's order.
+    """Return the stack's alarms, or those of these ids and their parts, in the program's order.
 
     Raises UserError for an unknown id, OperatingError.
     """
@@ -70,7 +75,7 @@ def read(stack: Stack, ids: Sequence[str] = ()) -> list[Alarm]:
             reason=told[name].get("StateReason", ""),
         )
         for alarm_id, name in by_id.items()
-        if name in told and (not ids or alarm_id in ids)
+        if name in told and (not ids or alarm_id in ids or runbook_of(alarm_id) in ids)
     ]
 
 

@@ -15,20 +15,12 @@ from sluice.stack import Stack
 def resume_stack(stack: Stack) -> list[str]:
     """Start workers and watcher, or mapping and schedules, and lift a limit on the processor.
 
-    Returns what had stood still. The program sets no limit on the processor's concurrency, so any
-    is one by hand. Raises OperatingError.
+    Returns what had stood still. Raises OperatingError.
     """
     if workers.has_workers(stack):
         return _resume_tasks(stack)
     started: list[str] = []
-    processor = functions.names(stack)[0]
-    lambdas = functions.client(stack, "lambda")
-    with functions.told(f"lift the limit on {processor}"):
-        limit = lambdas.get_function_concurrency(FunctionName=processor)
-        if "ReservedConcurrentExecutions" in limit:
-            lambdas.delete_function_concurrency(FunctionName=processor)
-            at_once = limit["ReservedConcurrentExecutions"]
-            started.append(f"{processor}: was limited to {at_once} runs at once")
+    _restore_limit(stack, started)
     _resume_schedules(stack, started)
 
     def wait(reached: functions.Reached) -> None:
@@ -37,6 +29,26 @@ def resume_stack(stack: Stack) -> list[str]:
 
     functions.switch_mapping(stack, on=True, wait=wait)
     return started
+
+
+def _restore_limit(stack: Stack, started: list[str]) -> None:
+    """Limit the processor's runs at once as the stack's `concurrency_max` does, or not at all."""
+    processor = functions.names(stack)[0]
+    lambdas = functions.client(stack, "lambda")
+    wanted = stack.outputs["settings"].get("concurrency_max")
+    with functions.told(f"restore the limit of {processor}"):
+        answer = lambdas.get_function_concurrency(FunctionName=processor)
+        found = answer.get("ReservedConcurrentExecutions")
+        if found == wanted:
+            return
+        if wanted is None:
+            lambdas.delete_function_concurrency(FunctionName=processor)
+        else:
+            lambdas.put_function_concurrency(
+                FunctionName=processor, ReservedConcurrentExecutions=int(wanted)
+            )
+    limited = "not limited" if found is None else f"limited to {found} runs at once"
+    started.append(f"{processor}: was {limited}")
 
 
 def _resume_tasks(stack: Stack) -> list[str]:

@@ -82,6 +82,7 @@ class KinesisDeployment:
                 "window_seconds": self._settings.window_seconds,
                 "retention_hours": self._settings.retention_hours,
                 "run_seconds_max": self._settings.run_seconds_max,
+                "concurrency_max": self._settings.concurrency_max,
                 "scales_shards": self._settings.scales_shards,
                 "rollout": self._settings.rollout,
                 "rollout_percent": self._settings.rollout_percent,

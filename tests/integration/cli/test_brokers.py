@@ -1,46 +1,23 @@
 """`sluice broker` where AWS has the brokers: what it asks, held to AWS's own service models."""
 
-from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from pipeline.errors import OperatingError
 from sluice.alarms import Alarm
 from sluice.broker import MskBrokers, PulsarMachines
+from tests.stubbed import stubbed
 
 ARN = "arn:aws:kafka:eu-central-1:123456789012:cluster/sluice-prod-brokers/0a1b"
 CLUSTER = "sluice-prod-brokers"
-Stubbed = Callable[[str], tuple[Any, Stubber]]
-
-
-@pytest.fixture
-def stubbed() -> Stubbed:
-    """A client that answers what it is told to, and refuses what its service would."""
-
-    def make(service: str) -> tuple[Any, Stubber]:
-        client = boto3.client(
-            service,  # type: ignore[call-overload]
-            region_name="eu-central-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        stubber = Stubber(client)
-        stubber.activate()
-        return client, stubber
-
-    return make
 
 
 def cluster(kind: str) -> dict[str, Any]:
     return {"ClusterInfo": {"ClusterArn": ARN, "ClusterType": kind, "State": "ACTIVE"}}
 
 
-def test_the_brokers_of_msk_are_told_by_their_numbers_and_rebooted_one_at_a_time(
-    stubbed: Stubbed,
-) -> None:
+def test_the_brokers_of_msk_are_told_by_their_numbers_and_rebooted_one_at_a_time() -> None:
     client, stubber = stubbed("kafka")
     nodes: list[dict[str, Any]] = [
         {"BrokerNodeInfo": {"BrokerId": float(n), "Endpoints": [f"b-{n}.example"]}} for n in (1, 2)
@@ -58,20 +35,20 @@ def test_the_brokers_of_msk_are_told_by_their_numbers_and_rebooted_one_at_a_time
     stubber.assert_no_pending_responses()
 
 
-def test_a_serverless_cluster_has_no_broker_to_look_after(stubbed: Stubbed) -> None:
+def test_a_serverless_cluster_has_no_broker_to_look_after() -> None:
     client, stubber = stubbed("kafka")
     stubber.add_response("describe_cluster_v2", cluster("SERVERLESS"), {"ClusterArn": ARN})
     assert MskBrokers(client, ARN).nodes() == []
 
 
-def test_what_aws_refuses_is_said_with_what_was_wanted(stubbed: Stubbed) -> None:
+def test_what_aws_refuses_is_said_with_what_was_wanted() -> None:
     client, stubber = stubbed("kafka")
     stubber.add_client_error("reboot_broker", "BadRequestException", "cluster is not ACTIVE")
     with pytest.raises(OperatingError, match=r"cannot reboot broker 2: .*cluster is not ACTIVE"):
         MskBrokers(client, ARN).restart("2")
 
 
-def test_the_machines_of_a_pulsar_are_told_by_their_groups_and_replaced(stubbed: Stubbed) -> None:
+def test_the_machines_of_a_pulsar_are_told_by_their_groups_and_replaced() -> None:
     client, stubber = stubbed("autoscaling")
     machines = [
         {

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from pipeline.errors import OperatingError, UserError
 from sluice import alarms, functions
 from sluice.stack import Stack
+from tests.stubbed import stubbed
 
 STATES = {"broker-disk": "OK", "broker-disk-2": "ALARM", "broker-down": "ALARM"}
 
@@ -18,20 +18,13 @@ STATES = {"broker-disk": "OK", "broker-disk-2": "ALARM", "broker-down": "ALARM"}
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose CloudWatch answers once."""
-    client = boto3.client(
-        "cloudwatch",
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    client, stubber = stubbed("cloudwatch")
     told: list[dict[str, Any]] = [
         {"AlarmName": f"sluice-prod-{id_}", "StateValue": state} for id_, state in STATES.items()
     ]
-    stubber = Stubber(client)
     stubber.add_response(
         "describe_alarms", {"MetricAlarms": told}, {"AlarmNames": ANY, "AlarmTypes": ANY}
     )
-    stubber.activate()
     monkeypatch.setattr(functions, "client", lambda *_: client)
     outputs = {"alarms": [f"sluice-prod-{id_}" for id_ in STATES]}
     return Stack(name="prod", folder=Path("prod"), outputs=outputs, endpoint=None)

@@ -1,7 +1,7 @@
 """The real brokers of a session of tests: one Kafka, one Pulsar, started when first asked for.
 
-A conftest that imports `kafka` or `pulsar` gives them to its tests. Each pytest-xdist worker has
-its own; a test takes topics of its own name, and a broker of its own where it stops or kills one.
+Each pytest-xdist worker has its own; a test takes topics of its own name, and a broker of its own
+where it stops or kills one.
 """
 
 from collections.abc import Iterator

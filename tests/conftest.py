@@ -1,10 +1,19 @@
-"""What holds for every test: under SLUICE_REQUIRE=all, as in CI, a skipped test is a failed one."""
+"""What holds for every test: under SLUICE_REQUIRE=all, as in CI, a skipped test is a failed one.
+
+The session's embedded AWS and brokers are there for all, started when first asked for; a package
+whose stacks need a name for themselves has an embedded AWS of its own.
+"""
 
 import os
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+from tests.brokers import kafka, pulsar
+from tests.embedded_aws import aws
+
+__all__ = ["aws", "kafka", "pulsar"]
 
 
 @pytest.hookimpl(wrapper=True)

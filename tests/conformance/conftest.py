@@ -17,7 +17,6 @@ from pipeline.consumer.wiring import worker_on
 from pipeline.environment import WatcherSettings, WorkerSettings, clients
 from pipeline.ledger.seams import Source
 from pipeline.ledger.state import ShardStatus
-from tests.brokers import kafka, pulsar
 from tests.conformance.load import Load, account
 from tests.conformance.streams import (
     PARTITIONS,
@@ -27,10 +26,8 @@ from tests.conformance.streams import (
     StreamUnderTest,
 )
 from tests.conformance.workers import WorkerProcess
-from tests.embedded_aws import aws, make_ledger, where
+from tests.embedded_aws import make_ledger, where
 from tests.waiting import until
-
-__all__ = ["aws", "kafka", "pulsar"]
 
 RUN_SECONDS = 10
 EVENTS = 2_000

@@ -11,11 +11,8 @@ from pipeline.core.records import Position, ShardId
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
-from tests.brokers import kafka
 from tests.integration.kafka.topics import Topic
 from tests.integration.readers import Reader
-
-__all__ = ["kafka"]
 
 
 @pytest.fixture

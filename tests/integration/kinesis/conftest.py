@@ -14,10 +14,8 @@ from pipeline.errors import OperatingError
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.state import Head
 from pipeline.sources.kinesis_subscription import KinesisSubscription
-from tests.embedded_aws import aws, make_ledger, where
+from tests.embedded_aws import make_ledger, where
 from tests.waiting import until
-
-__all__ = ["aws"]
 
 
 @dataclass(kw_only=True)

@@ -13,9 +13,7 @@ import pytest
 from infra.local.supervisor import LocalAws
 from pipeline.core.aggregate import deaggregate
 from pipeline.core.payload import decompress
-from tests.embedded_aws import aws, where
-
-__all__ = ["aws"]
+from tests.embedded_aws import where
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,8 @@ from pipeline.core.records import Position, ShardId
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_subscription import PulsarSubscription
-from tests.brokers import pulsar
 from tests.integration.pulsar.topics import Topic
 from tests.integration.readers import Reader
-
-__all__ = ["pulsar"]
 
 EXPIRING = "public/expiring"
 """Its topics keep nothing but what a subscription has not acknowledged."""

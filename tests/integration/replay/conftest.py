@@ -21,10 +21,8 @@ from pipeline.environment import wall_clock_ms
 from pipeline.functions import core_for, worker_for
 from pipeline.ledger.seams import Core
 from sluice.stack import Stack
-from tests.embedded_aws import aws, make_ledger
+from tests.embedded_aws import make_ledger
 from tests.faults.stack.conftest import Rig
-
-__all__ = ["aws"]
 
 RUN_SECONDS_MAX = 60
 LOOK_SECONDS = 0.1

@@ -190,7 +190,7 @@ def start(
     folder = folder.resolve()
     kafka = LocalKafka.placed(folder)
     if kafka is None:
-        kafka = place(folder, with_tls=with_tls, stays=stays, light=light, config=config or {})
+        kafka = place(folder, with_tls=with_tls, stays=stays, light=light, config=config)
     kafka.start(stays=stays)
     return kafka
 

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ METADATA_JVM: Final = Jvm(heap_mb=96, direct_mb=64, collector=SMALL)
 BOOKIE_JVM: Final = Jvm(heap_mb=192, direct_mb=160, collector=SMALL)
 BROKER_JVM: Final = Jvm(heap_mb=256, direct_mb=192, collector=SMALL)
 READY_SECONDS_MAX: Final = 180.0
+ENDS_MAX: Final = 3
 
 
 def exec_start(unit: str) -> list[str]:
@@ -111,6 +113,7 @@ class LocalCluster:
         self.bookie_urls: dict[str, str] = {}
         self.machines = {number: Machine() for number in NODES}
         self._has_served = False
+        self._ended: Counter[str] = Counter()
         self._logger = pulsar.FileLogger(pulsar.LoggerLevel.Warn, str(root / "clients.log"))
 
     def start(self) -> None:
@@ -182,12 +185,18 @@ class LocalCluster:
         return f"{HOST}:{self.admin_ports[number - 1]}" in answer
 
     def _restart_ended(self) -> None:
-        """Do as the units say: `Restart=always`. At the first start none may end."""
+        """Do as the units say: `Restart=always`.
+
+        Bookies that begin at once may meet as they write the store's first entries: the one that
+        comes late ends, and is started again. What ends again and again is not set up right.
+        """
         servers = [server for machine in self.machines.values() for server in machine.servers]
-        ended = [server for server in servers if server.ended]
-        assert self._has_served or not ended, f"see {[server.log for server in ended]}"
-        for server in ended:
-            server.start()
+        for server in servers:
+            if server.ended:
+                self._ended[server.name] += 1
+                within = self._has_served or self._ended[server.name] <= ENDS_MAX
+                assert within, f"see {server.log}"
+                server.start()
 
     def _add(self, number: int, name: str, rendered: Rendered, service: str) -> Server:
         for path, text in rendered.files.items():

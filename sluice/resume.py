@@ -13,7 +13,7 @@ from sluice.stack import Stack
 
 
 def resume_stack(stack: Stack) -> list[str]:
-    """Start workers and watcher, or mapping and schedules, and lift a limit on the processor.
+    """Start workers and watcher, or mapping and schedules, under the stack's own limit on runs.
 
     Returns what had stood still. Raises OperatingError.
     """

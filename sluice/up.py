@@ -117,9 +117,8 @@ def _running(
     running = supervisor.running(folder)
     if running is None:
         return None
-    has = running.broker or "Kinesis or a given broker"
     if running.broker != broker:
-        differs = f"streams by {has}"
+        differs = f"streams by {running.broker or 'Kinesis or a given broker'}"
     elif broker is not None and running.brokers != brokers:
         differs = f"has {running.brokers} brokers"
     else:

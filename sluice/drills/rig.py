@@ -185,7 +185,7 @@ class Rig:
             traffic.finish()
 
     def drain(self) -> None:
-        """Wait until every shard is committed to its tip and published."""
+        """Wait until all that had arrived is committed and published."""
         drain_stack(self.stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
 
     def settle(self) -> list[Verdict]:

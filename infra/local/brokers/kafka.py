@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -32,6 +37,7 @@ CLUSTER_ID: Final = "U2x1aWNlLUxvY2FsLUthZg"
 """A UUID in base64, as Kafka wants it; each folder is a cluster of its own all the same."""
 MEMORY: Final = "-Xmx512m"
 ADMIN_SECONDS_MAX: Final = 20.0
+NOT_ANSWERED: Final = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001
 HOUR_MS: Final = 3_600_000
 SETTINGS: Final = "server.properties"
 DATA: Final = "data"
@@ -95,17 +101,18 @@ class LocalKafka(LocalBroker):
     ) -> None:
         """Make a topic; `config` is the topic's own configuration by Kafka's names."""
         topic = NewTopic(name, partitions, self.copies, config=dict(config or {}))
-        self._do(lambda admin: admin.create_topics([topic]))
+        self._do(lambda admin: admin.create_topics([topic]), KafkaError.TOPIC_ALREADY_EXISTS)
         self._until(lambda: len(self._partitions(name)) == partitions, f"topic {name}")
 
     def add_partitions(self, name: str, total: int) -> None:
         """Let a topic have this many partitions, more than before."""
-        self._do(lambda admin: admin.create_partitions([NewPartitions(name, total)]))
+        grown = NewPartitions(name, total)
+        self._do(lambda admin: admin.create_partitions([grown]), KafkaError.INVALID_PARTITIONS)
         self._until(lambda: len(self._partitions(name)) == total, f"{total} partitions of {name}")
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic with all that it holds."""
-        self._do(lambda admin: admin.delete_topics([name]))
+        self._do(lambda admin: admin.delete_topics([name]), KafkaError.UNKNOWN_TOPIC_OR_PART)
         self._until(lambda: not self._partitions(name), f"the end of topic {name}")
 
     def retain(self, name: str, *, hours: int) -> None:
@@ -158,10 +165,26 @@ class LocalKafka(LocalBroker):
         found = self._admin().list_topics(timeout=5.0).topics.get(name)
         return {} if found is None or found.error else found.partitions
 
-    def _do(self, ask: Callable[[AdminClient], Mapping[Any, Any]]) -> None:
-        admin = self._admin()  # its answers end with it
-        for future in ask(admin).values():
-            future.result(timeout=ADMIN_SECONDS_MAX)
+    def _do(self, ask: Callable[[AdminClient], Mapping[Any, Any]], done: int | None = None) -> None:
+        """Ask, and ask anew where nobody answers; `done` is how the broker says: done before.
+
+        Once a node has died the others name it for some seconds as the one to ask.
+        """
+        deadline = time.monotonic() + ADMIN_SECONDS_MAX
+        answered_before = True
+        while True:
+            admin = self._admin()  # its answers end with it, and a new one asks for the nodes anew
+            try:
+                for future in ask(admin).values():
+                    future.result(timeout=ADMIN_SECONDS_MAX)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code in NOT_ANSWERED and time.monotonic() < deadline:
+                    answered_before = False
+                    continue
+                if answered_before or code != done:
+                    raise
+            return
 
     def _until(self, look: Callable[[], bool], what: str) -> None:
         """Wait until the broker's metadata tell of what it was asked to do."""

@@ -54,9 +54,9 @@ class LedgerArgs:
     backup_days: int
     """How far back the table can be restored."""
     retain: bool
+    """Whether the table refuses to be destroyed."""
     destroy: bool
     """Whether DynamoDB itself lets the table be deleted."""
-    """Whether the table refuses to be destroyed."""
 
 
 class Ledger(pulumi.ComponentResource):

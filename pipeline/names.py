@@ -34,7 +34,7 @@ ENV_WORKER_REPORT_SECONDS: Final = "SLUICE_WORKER_REPORT_SECONDS"
 ENV_HEALTH_AGE_SECONDS_MAX: Final = "SLUICE_HEALTH_AGE_SECONDS_MAX"
 ENV_BROKER_SILENCE_SECONDS_MAX: Final = "SLUICE_BROKER_SILENCE_SECONDS_MAX"
 
-# Further ones of a topic's watcher (`pipeline.watcher.settings.WatcherSettings`).
+# Further ones of a topic's watcher (`pipeline.environment.WatcherSettings`).
 ENV_WATCH: Final = "SLUICE_WATCH"
 ENV_WATCH_SECONDS: Final = "SLUICE_WATCH_SECONDS"
 

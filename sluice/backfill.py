@@ -45,7 +45,8 @@ def known_ids(stack: Stack) -> frozenset[str]:
         for contract in CONTRACTS:
             if any((lake / contract.table).glob("dt=*")):
                 rows = ask(lake, f'SELECT "{contract.id_field}" FROM "{contract.table}"')
-                found.update(str(row[0]) for row in rows.fetchall()) if rows else None
+                if rows is not None:
+                    found.update(str(row[0]) for row in rows.fetchall())
     return frozenset(found)
 
 
@@ -79,7 +80,7 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
             f"what arrived in the last {window_ms // 1000} s is still recognised as sent; "
             f"use --until {window_ms // 1000 + 1}s, or wait"
         )
-    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX)
     claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
     try:
         claim = take_claim(claims, file=CLAIMED, reason=REASON)
@@ -87,7 +88,7 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
         raise OperatingError("somebody else backfills now; wait until that one is over") from None
     try:
         fates = _send(stack, claim, since_ms=since_ms, until_ms=until_ms)
-        drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+        drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX)
     finally:
         claims.advance(replace(claim, deadline_ms=0))  # over: the next one may take it
     return fates

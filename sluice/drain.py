@@ -87,7 +87,13 @@ def unpublished_shards(stack: Stack) -> list[str]:
         return [status.shard for status in worker.pending() if status.unpublished]
 
 
-def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], None]) -> None:
+def _unheard(_what: str) -> None:
+    pass
+
+
+def drain_stack(
+    stack: Stack, *, seconds_max: float, on_wait: Callable[[str], object] = _unheard
+) -> None:
     """Block until all that had arrived is drained; sweeps now and then, as the timer would.
 
     What comes meanwhile is not waited for: a stream may never be at rest. Raises OperatingError
@@ -98,7 +104,7 @@ def drain_stack(stack: Stack, *, seconds_max: float, on_wait: Callable[[str], No
 
 
 def _drain(
-    worker: Worker, stack: Stack, *, seconds_max: float, on_wait: Callable[[str], None]
+    worker: Worker, stack: Stack, *, seconds_max: float, on_wait: Callable[[str], object]
 ) -> None:
     deadline = time.monotonic() + seconds_max
     next_sweep = time.monotonic() + SWEEP_SECONDS

@@ -65,7 +65,7 @@ def replay_stack(
 ) -> Counter[str]:
     """Send again the rows that `chosen_rows` gives, and wait until they are judged.
 
-    Returns counts by fate: sent, stored already, claimed by others, without bytes. Raises
+    Returns counts by fate: sent again, replayed before, stored already, without bytes. Raises
     OperatingError when the stream, the ledger or the lake does not answer; run it again then.
     """
     task = bars.add_task("replay", total=None, note="waiting for what is under way")
@@ -138,7 +138,7 @@ def _send(
 
 
 def _drain(stack: Stack) -> None:
-    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+    drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX)
 
 
 @click.command(help=__doc__)

@@ -1,7 +1,7 @@
 """A stack's own stream, whichever that is: a worker to look at it and sweep, a way to send."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from pipeline.environment import WorkerSettings, clients
 from pipeline.functions import worker_for
@@ -21,26 +21,22 @@ def worker_of(stack: Stack) -> Iterator[Worker]:
     if isinstance(stack.connection, KinesisConnection):
         yield worker_for(stack.environment)
         return
-    from pipeline.consumer.streams import source_of
+    from pipeline.consumer.streams import topic_source_of
     from pipeline.consumer.wiring import worker_on
 
     outputs = stack.outputs
+    connection = stack.connection
     settings = WorkerSettings(
-        connection=stack.connection,
+        connection=connection,
         ledger_table=outputs["ledger_table"],
         lake_bucket=outputs["lake_bucket"],
         window_seconds=outputs["settings"]["window_seconds"],
         retention_seconds=outputs["settings"]["retention_hours"] * HOUR_SECONDS,
+        run_seconds_max=outputs["settings"]["run_seconds_max"],
     )
     made = clients(**stack.where)
-    table, bucket = settings.ledger_table, settings.lake_bucket
-    source = source_of(settings.connection, made, table=table, bucket=bucket)
-    try:
+    with closing(topic_source_of(connection, made, table=settings.ledger_table)) as source:
         yield worker_on(source, made, settings)
-    finally:
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
 
 
 @contextmanager

@@ -244,7 +244,7 @@ class Loop:
             )
 
     def _balance(self) -> None:
-        """Stop to fetch what is full or lost, and fetch again what has room: nothing is dropped."""
+        """Stop fetching what is full or lost, and fetch again what has room: nothing is dropped."""
         share_bytes = self._share_bytes()
         for shard, partition in self._partitions.items():
             most = share_bytes // 2 if partition.paused else share_bytes - 1

@@ -1,5 +1,6 @@
 """A consumer of a group: what it is set to, what it reads from where, what the group is told."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from pipeline.core.records import Position, ShardId
 from pipeline.sources.kafka import FETCH_BYTES
 from pipeline.sources.kafka_client import partition_of, shard_of
+
+log = logging.getLogger("sluice.kafka")
 
 SESSION_SECONDS: Final = 6.0
 """Silence after which the group takes a worker for dead, at least the broker's
@@ -101,8 +104,8 @@ class GroupOffsets:
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._waiting: deque[tuple[ShardId, Position]] = deque()
-        self.unsettled: dict[ShardId, str] = {}
-        """Why the broker did not note the last offset of a partition."""
+        self._unsettled: dict[ShardId, str] = {}
+        """Why the broker did not note the last offset of a partition: its lag is told too high."""
 
     def add(self, shard: ShardId, committed: Position) -> None:
         """Take in what the ledger committed; any thread may."""
@@ -123,7 +126,8 @@ class GroupOffsets:
         try:
             consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            self.unsettled.update(dict.fromkeys(newest, str(error)))
+            for shard in newest:
+                self._note(shard, str(error))
 
     def answered(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Note what the broker answered; to be the consumer's `on_commit`."""
@@ -131,6 +135,12 @@ class GroupOffsets:
             trouble = where.error or error
             shard = shard_of(self._topic, where.partition)
             if trouble is None:
-                self.unsettled.pop(shard, None)
+                self._unsettled.pop(shard, None)
             else:
-                self.unsettled[shard] = trouble.str()
+                self._note(shard, trouble.str())
+
+    def _note(self, shard: ShardId, trouble: str) -> None:
+        """Say it once, not at each offset."""
+        if self._unsettled.get(shard) != trouble:
+            log.warning("%s: the group's offset was not noted: %s", shard, trouble)
+        self._unsettled[shard] = trouble

@@ -141,21 +141,16 @@ class KafkaSubscription:
 
     # ------------------------------------------------------------------ any thread's part
 
-    @property
-    def unsettled(self) -> Mapping[ShardId, str]:
-        """Why the broker did not note a partition's last offset: its figure of lag is too high."""
-        return self._offsets.unsettled
-
     def settle(self, shard: ShardId, /, *, committed: Position) -> None:
-        """Have the group's offset follow the ledger at the next poll; an error is only noted."""
+        """Have the group's offset follow the ledger at the next poll; an error is only logged."""
         self._offsets.add(shard, committed)
 
-    def lag(self, shard: ShardId, /, *, after: Position | None) -> int | None:
-        """Ask the broker how many offsets come after a position, those of transactions included."""
-        try:
-            return self._source.lag(shard, after=after)
-        except OperatingError:
-            return None
+    def lag(self, shard: ShardId, /, *, after: Position | None) -> int:
+        """Ask the broker how many offsets come after a position, those of transactions included.
+
+        Raises OperatingError.
+        """
+        return self._source.lag(shard, after=after)
 
     # ------------------------------------------------------------------ fetching
 

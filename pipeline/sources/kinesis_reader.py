@@ -71,8 +71,6 @@ class ShardReader:
         records = tuple(map(record_from_api, answer["Records"]))
         if records:
             self._after = records[-1].position
-            if answer.get("MillisBehindLatest", 0) > 0:
-                self.next_at = self._monotonic() + READ_SECONDS / 2
         self._iterator = answer.get("NextShardIterator")
         self.ended = self._iterator is None
         return Read(records=records, ended=self.ended)

@@ -59,7 +59,10 @@ class Subscription(Protocol):
         ...
 
     def lag(self, shard: ShardId, /, *, after: Position | None) -> int | None:
-        """Return how many records the broker holds after a position; None if it does not say."""
+        """Return how many records the broker holds after a position; None if it tells no number.
+
+        Raises OperatingError when it does not answer.
+        """
         ...
 
     def close(self) -> None:

@@ -186,7 +186,7 @@ class Rig:
 
     def drain(self) -> None:
         """Wait until all that had arrived is committed and published."""
-        drain_stack(self.stack, seconds_max=DRAIN_SECONDS_MAX, on_wait=lambda _what: None)
+        drain_stack(self.stack, seconds_max=DRAIN_SECONDS_MAX)
 
     def settle(self) -> list[Verdict]:
         """Drain the stack with nothing coming any more, and account for every id of every load.

@@ -28,10 +28,29 @@ CLIENT_CONFIG: Final = Config(
 """Every call to AWS: bounded in time and in retries, far inside the shortest function time-out."""
 
 
-class FunctionSettings(BaseModel):
-    """What a function is told by its environment variables (`pipeline.names`, ENV_*)."""
+class Variables(BaseModel):
+    """What a process is told by its environment variables (`pipeline.names`, ENV_*)."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    who: ClassVar[str]
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Return the validated settings. Raises UserError that names each bad variable."""
+        try:
+            return cls.model_validate(dict(variables))
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise UserError(
+                f"the {cls.who}'s environment is wrong: {wrong}; deploy it with the Pulumi program"
+            ) from None
+
+
+class FunctionSettings(Variables):
+    """What a function is told."""
+
+    who: ClassVar = "function"
 
     stream: str = Field(alias=names.ENV_STREAM, min_length=1)
     ledger_table: str = Field(alias=names.ENV_LEDGER_TABLE, min_length=3)
@@ -46,32 +65,19 @@ class FunctionSettings(BaseModel):
     audit_delay_seconds: int = Field(default=60, alias=names.ENV_AUDIT_DELAY_SECONDS, ge=0)
     """How long before now the span ends: what is in flight by then is not audited."""
 
-    @classmethod
-    def from_environment(cls, variables: Mapping[str, str]) -> "FunctionSettings":
-        """Return the validated settings. Raises UserError that names each bad variable."""
-        try:
-            return cls.model_validate(dict(variables))
-        except ValidationError as error:
-            wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
-            raise UserError(
-                f"the function's environment is wrong: {wrong}; deploy it with the Pulumi program"
-            ) from None
-
 
 def _from_text(value: object) -> object:
     """Return a connection's fields; a variable holds them as JSON. Raises ValueError."""
     return json.loads(value) if isinstance(value, str) else value
 
 
-class WorkerSettings(BaseModel):
-    """What the long-running worker is told by its environment variables; each has its meaning here.
+class WorkerSettings(Variables):
+    """What the long-running worker is told; each has its meaning here.
 
     `run_seconds_max` bounds a take: half of it for work, the rest for its last calls, so that a
     take is surely over by then (`pipeline.ledger.settings`). `retention_seconds` may be less than
     the stream keeps its records, never more.
     """
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     who: ClassVar = "worker"
 
@@ -106,17 +112,6 @@ class WorkerSettings(BaseModel):
     broker_silence_seconds_max: int = Field(
         default=120, alias=names.ENV_BROKER_SILENCE_SECONDS_MAX, ge=1
     )
-
-    @classmethod
-    def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Return the validated settings. Raises UserError that names each bad variable."""
-        try:
-            return cls.model_validate(dict(variables))
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UserError(
-                f"the {cls.who}'s environment is wrong: {wrong}; deploy it with the Pulumi program"
-            ) from None
 
 
 class WatcherSettings(WorkerSettings):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pipeline import metrics
 from pipeline.names import METRICS_NAMESPACE
@@ -14,12 +14,12 @@ Missing = Literal["notBreaching", "missing"]
 a new alarm finds nothing but missing points (its user guide, "Configuring how CloudWatch alarms
 treat missing data"): where silence is trouble the expression says so, by a series that must not
 be silent itself. `ignore` would keep an alarm on for ever."""
+Scheduled = Literal["sweeper", "probe", "auditor", "scaler"]
+"""The functions that a schedule invokes."""
+SCHEDULED: Final[tuple[Scheduled, ...]] = get_args(Scheduled)
 Source = Literal[
     "function",
-    "sweeper",
-    "probe",
-    "auditor",
-    "scaler",
+    Scheduled,
     "stream",
     "mapping",
     "table",
@@ -101,11 +101,6 @@ class Rule:
     def name(self) -> str:
         """What tells it from every other alarm of the stack."""
         return self.id if self.part == 1 else f"{self.id}-{self.part}"
-
-    @property
-    def severity(self) -> Literal["page", "notice"]:
-        """Whether somebody is woken."""
-        return "page" if self.page else "notice"
 
     @property
     def silence_tells(self) -> bool:

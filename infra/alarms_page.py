@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from infra.alarm_rule import DIMENSIONS, SAID, Rule, Series
+from infra.alarm_rule import DIMENSIONS, SAID, SCHEDULED, Rule, Series
 from infra.alarm_rules import rules
 from infra.alarm_rules_worker import worker_rules
 from infra.composites import Composite, composites
@@ -46,7 +46,7 @@ On Kinesis the probe, the auditor and AWS's own metrics. On Kafka and Pulsar the
 brokers besides, and the workers themselves. Nothing is watched that nobody could tell of:
 
 - MSK Serverless shows no brokers: a stack on it has none of broker-down, under-replicated and
-  broker-disk. Express brokers have no disk that could fill.
+  broker-disk.
 - A cluster that is given has broker-down where `broker_count` or `pulsar_bookie_count` say how many
   there should be; a given Pulsar where `pulsar_admin_url` and `pulsar_bookie_url` say whom to ask.
   By the first alone there is backlog-near-quota, by the second under-replicated and broker-disk.
@@ -160,7 +160,7 @@ def _measured(rule: Rule) -> str:
 
 def _series(series: Series) -> str:
     whose = f"`{DIMENSIONS[series.source]}`"
-    if series.source in ("sweeper", "probe", "auditor"):
+    if series.source in SCHEDULED:
         whose += f" of the {series.source}"
     beside = "".join(f" and `{name}` {value}" for name, value in series.beside)
     return f"{series.statistic} of `{series.metric}` in `{series.namespace}`, by {whose}{beside}"

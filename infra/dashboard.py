@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from infra.alarm_rule import DIMENSIONS, Series, Source
+from infra.alarm_rule import DIMENSIONS, SCHEDULED, Series, Source
 from infra.widget import Panel, Widget
 
 COLUMNS: Final = 24
@@ -129,8 +129,8 @@ def _graph(widget: Widget, *, region: str, sources: Mapping[str, str]) -> dict[s
 
 def _line(series: Series, sources: Mapping[str, str]) -> list[Any]:
     """Return one line as the structure has it: namespace, name, dimensions, rendering."""
-    watcher = (series.source,) if series.source in ("sweeper", "probe", "auditor") else ()
-    apart = (*watcher, *(" ".join(pair) for pair in series.beside))
+    function = (series.source,) if series.source in SCHEDULED else ()
+    apart = (*function, *(" ".join(pair) for pair in series.beside))
     label = ": ".join((*apart, f"{series.metric} {series.statistic}"))
     return [
         series.namespace,

@@ -1,14 +1,15 @@
-"""A function that a schedule invokes: sweeper, probe, auditor and scaler are each one."""
+"""A function that a schedule invokes, each of `Scheduled` by one of its own."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.alarm_rule import Scheduled
 from infra.function import Function, FunctionArgs
 
-TYPES: Final = {
+TYPES: Final[dict[Scheduled, str]] = {
     "sweeper": "sluice:processing:Sweeper",
     "probe": "sluice:watch:Probe",
     "auditor": "sluice:watch:Auditor",
@@ -21,7 +22,7 @@ TYPES: Final = {
 class ScheduledFunctionArgs:
     """What a scheduled function is made from."""
 
-    kind: Literal["sweeper", "probe", "auditor", "scaler"]
+    kind: Scheduled
     function: FunctionArgs
     rule: str
     """Name of the schedule."""

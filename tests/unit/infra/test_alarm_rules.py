@@ -185,7 +185,7 @@ def test_every_page_is_one_composite_and_no_alarm_pages_twice() -> None:
     }
     paged = [member for page in pages.values() for member in page.members]
     assert len(set(paged)) == len(paged)
-    assert {rule.id for rule in RULES.values() if rule.severity == "page"} == set(paged)
+    assert {rule.id for rule in RULES.values() if rule.page} == set(paged)
 
 
 def test_a_composite_counts_alarms_and_not_silence_and_links_its_runbook() -> None:

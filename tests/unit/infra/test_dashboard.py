@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.alarm_rule import DIMENSIONS, Series
+from infra.alarm_rule import DIMENSIONS, SCHEDULED, Series, Source
 from infra.dashboard import ALARMS_HEIGHT, COLUMNS, layout
 from infra.widget import Panel, Widget
 
@@ -69,6 +69,15 @@ def test_a_line_is_a_metric_by_its_sources_dimension() -> None:
         ]
     ]
     assert graph["properties"]["region"] == "eu-central-1"
+
+
+@pytest.mark.parametrize("kind", SCHEDULED)
+def test_a_line_of_a_function_on_a_timer_says_whose_it_is(kind: Source) -> None:
+    failed = Series(namespace="AWS/Lambda", metric="Errors", source=kind, statistic="Sum")
+    graph = body(Panel(title="Runs", widgets=(Widget(title="Failed", lines=(failed,)),)))[
+        "widgets"
+    ][2]
+    assert graph["properties"]["metrics"][0][-1]["label"] == f"{kind}: Errors Sum"
 
 
 def test_a_further_dimension_stands_beside_the_sources() -> None:

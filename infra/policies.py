@@ -37,22 +37,33 @@ KEY_ADMINISTRATION: Final = (
     "kms:EnableKeyRotation",
     "kms:Encrypt",
     "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
     "kms:ListAliases",
     "kms:ListGrants",
     "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
     "kms:ListResourceTags",
     "kms:PutKeyPolicy",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
     "kms:RetireGrant",
     "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
     "kms:ScheduleKeyDeletion",
     "kms:TagResource",
     "kms:UntagResource",
     "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
 )
-"""What the account may delegate by IAM: without it a key could never be managed again."""
+"""What the account may delegate by IAM: without it a key could never be managed again.
+
+Nor could an encrypted volume or table be made (Amazon EBS user guide, "Requirements for Amazon EBS
+encryption"; DynamoDB developer guide, "Key policy for a customer managed key").
+"""
+LOG_ENCRYPTION: Final = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey")
+"""CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs using AWS KMS"."""
 
 
 def document(statements: Sequence[Statement]) -> str:
@@ -220,7 +231,7 @@ def key_policy(*, account: str, region: str, with_budget: bool = False) -> str:
         [
             allow(KEY_ADMINISTRATION, ["*"], Principal={"AWS": f"arn:aws:iam::{account}:root"}),
             allow(
-                ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                [f"kms:{each}" for each in (*LOG_ENCRYPTION, "DescribeKey")],
                 ["*"],
                 Principal={"Service": f"logs.{region}.amazonaws.com"},
                 Condition={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": context}},

@@ -1,12 +1,17 @@
 """What each part may do, and that it is no more."""
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
+import botocore
+import botocore.session
 import pytest
 
 from infra import policies
 
+ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "arn:aws:s3:::lake"
 TABLE = "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
 STREAM = "arn:aws:kinesis:eu-central-1:123456789012:stream/events"
@@ -27,6 +32,23 @@ DOCUMENTS = {
     "trust": policies.assumed_by("lambda.amazonaws.com"),
     "bucket": policies.tls_only(BUCKET),
 }
+
+NEEDED_OF_KEY = {
+    "a key": {
+        *("DescribeKey", "GetKeyPolicy", "PutKeyPolicy", "GetKeyRotationStatus"),
+        *("EnableKeyRotation", "DisableKeyRotation", "UpdateKeyDescription", "ListResourceTags"),
+        *("TagResource", "UntagResource", "ScheduleKeyDeletion", "CreateAlias", "DeleteAlias"),
+    },
+    "an encrypted volume": {
+        *("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext"),
+        *("ReEncryptFrom", "ReEncryptTo"),
+    },
+    "an encrypted table": {
+        *("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey"),
+        *("GenerateDataKeyWithoutPlaintext", "DescribeKey", "CreateGrant"),
+    },
+}
+"""By the guides that `infra/policies.py` names; a "*" of theirs written out for a symmetric key."""
 
 
 def _statements(document: str) -> list[dict[str, Any]]:
@@ -116,9 +138,44 @@ def test_a_service_uses_the_key_for_this_account_alone() -> None:
             assert "123456789012" in json.dumps(statement["Condition"])
 
 
-def test_the_account_keeps_the_power_to_manage_its_key() -> None:
-    root = next(s for s in _statements(DOCUMENTS["key"]) if "AWS" in s["Principal"])
-    assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:CreateGrant"} <= set(root["Action"])
+def _key_actions(principal: str) -> set[str]:
+    """What the key's own policy allows to whom, without the service's prefix."""
+    (statement,) = [
+        s for s in _statements(DOCUMENTS["key"]) if principal in str(s["Principal"].values())
+    ]
+    return {action.removeprefix("kms:") for action in statement["Action"]}
+
+
+def _called_of_kms() -> set[str]:
+    """The operations of KMS by whose names `sluice/` calls a client."""
+    operations = botocore.session.Session().get_service_model("kms").operation_names
+    named = {botocore.xform_name(operation): operation for operation in operations}
+    called = {
+        node.func.attr
+        for path in (ROOT / "sluice").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return {named[name] for name in called & named.keys()}
+
+
+def test_whatever_the_command_line_does_with_a_key_the_account_may_delegate() -> None:
+    called = _called_of_kms()
+    assert {"RotateKeyOnDemand", "ListKeyRotations", "CancelKeyDeletion"} <= called
+    assert called <= _key_actions(":root")
+
+
+@pytest.mark.parametrize(("what", "needed"), NEEDED_OF_KEY.items(), ids=NEEDED_OF_KEY)
+def test_the_account_may_delegate_whatever_makes_and_manages_its_resources(
+    what: str, needed: set[str]
+) -> None:
+    assert needed <= _key_actions(":root"), what
+
+
+def test_logs_are_encrypted_by_what_their_guide_asks_for() -> None:
+    assert _key_actions("logs.") == {
+        *("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey")
+    }
 
 
 def test_the_same_statements_are_the_same_text() -> None:

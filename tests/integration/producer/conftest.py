@@ -1,9 +1,7 @@
 """A real local AWS with a stream, read back event by event."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -37,16 +35,6 @@ class Stream:
         """Return the events of each shard, in the order of their records."""
         shards = self.kinesis.list_shards(StreamName=self.name)["Shards"]
         return {shard["ShardId"]: list(self._read(shard["ShardId"])) for shard in shards}
-
-    def outputs(self, folder: Path) -> Path:
-        path = folder / "outputs.json"
-        outputs = {
-            "stream_name": self.name,
-            "region": self.where["region_name"],
-            "endpoint": self.where["endpoint_url"],
-        }
-        path.write_text(json.dumps(outputs), encoding="utf-8")
-        return path
 
     def _read(self, shard: str) -> Iterator[bytes]:
         iterator = self.kinesis.get_shard_iterator(

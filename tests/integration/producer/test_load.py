@@ -20,7 +20,7 @@ from loadtests.progress import State
 from pipeline.audit.checksum import checksum
 from pipeline.audit.history import HISTORY_SCHEMA
 from pipeline.domain.contracts import CONTRACTS
-from pipeline.errors import UserError
+from pipeline.errors import OperatingError, UserError
 from pipeline.sources.connections import KinesisConnection
 
 BY_TABLE = {contract.table: contract for contract in CONTRACTS}
@@ -35,15 +35,32 @@ def ids_in(lines: Iterable[bytes]) -> list[str]:
     return [line.split(b'"id":"', 1)[1].split(b'"', 1)[0].decode() for line in lines]
 
 
-def start_by_hand(stream: Any, load: Path) -> subprocess.Popen[bytes]:
-    """Start a load of two minutes from the command line, and wait until it sends."""
-    command = [sys.executable, "-m", "loadtests", "--load-dir", str(load), "--run", "r"]
-    command += ["--outputs", str(stream.outputs(load.parent)), "--rate", "500", "--duration", "120"]
+STARTER = """
+import sys
+from pathlib import Path
+
+from loadtests import run
+from loadtests.plan import Plan
+
+with run.start(Plan.model_validate_json(sys.argv[1]), Path(sys.argv[2])) as load:
+    while load.pause(0.2):
+        print(load.progress().acknowledged, flush=True)
+"""
+
+
+def start_in_a_process(stream: Any, load: Path) -> subprocess.Popen[bytes]:
+    """Start a load of two minutes in a process of its own, and wait until it sends."""
+    plan = Plan.of(
+        run="r",
+        connection=KinesisConnection(stream=stream.name),
+        where=stream.where,
+        rate=500,
+        seconds=120,
+    )
+    command = [sys.executable, "-c", STARTER, plan.model_dump_json(), str(load)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["acknowledged"] > 0:
-            break
+    next(line for line in process.stdout if int(line) > 0)
     return process
 
 
@@ -87,12 +104,12 @@ def test_a_load_accounts_for_every_event_that_it_put_into_the_stream(
 
 
 def test_ctrl_c_leaves_a_complete_history_and_no_process(stream: Any, tmp_path: Path) -> None:
-    process = start_by_hand(stream, tmp_path / "load")
+    process = start_in_a_process(stream, tmp_path / "load")
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert psutil.wait_procs(family, timeout=60)[1] == []
     rows = history(tmp_path / "load")
     lines = [line for lines in stream.lines().values() for line in lines]
@@ -106,7 +123,7 @@ def test_ctrl_c_leaves_a_complete_history_and_no_process(stream: Any, tmp_path: 
 def test_a_load_ends_by_itself_when_whoever_started_it_is_killed(
     stream: Any, tmp_path: Path
 ) -> None:
-    process = start_by_hand(stream, tmp_path / "load")
+    process = start_in_a_process(stream, tmp_path / "load")
     family = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -114,12 +131,15 @@ def test_a_load_ends_by_itself_when_whoever_started_it_is_killed(
     assert history(tmp_path / "load")
 
 
-def test_a_load_that_cannot_start_says_why_and_leaves_nothing(stream: Any, tmp_path: Path) -> None:
-    outputs = stream.outputs(tmp_path)
-    outputs.write_text(json.dumps({"stream_name": "s", "region": "nowhere at all"}))
-    command = [sys.executable, "-m", "loadtests", "--load-dir", str(tmp_path / "load")]
-    command += ["--run", "r", "--outputs", str(outputs), "--rate", "10", "--events", "10"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    assert done.returncode == 2
-    assert "nowhere at all" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_a_load_that_cannot_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
+    plan = Plan.of(
+        run="r",
+        connection=KinesisConnection(stream="s"),
+        where={"region_name": "nowhere at all"},
+        rate=10,
+        events=10,
+    )
+    before = psutil.Process().children()
+    with pytest.raises(OperatingError, match="nowhere at all"):
+        run.start(plan, tmp_path / "load")
+    assert psutil.Process().children() == before

@@ -10,13 +10,13 @@ from pipeline.errors import OperatingError
 from pipeline.ledger import protocol
 from pipeline.ledger import restore as restoring
 from pipeline.ledger.isolation import CLOCK_SKEW_MS
-from pipeline.ledger.memory import MemoryLedger, MemoryStore
 from pipeline.ledger.seams import Seen
 from pipeline.ledger.settings import ProtocolSettings, Take
 from pipeline.ledger.state import Head, TakeOutcome
 from pipeline.ledger.steps import Steps, run
 from pipeline.testing.account import Account, Violation, is_quarantine, rows
 from pipeline.testing.core import Killed, Row, ScriptedCore, ScriptedSeen
+from pipeline.testing.memory import MemoryLedger, MemoryStore
 from pipeline.testing.run import Run, SimulatedWorker
 from pipeline.testing.settlement import settle
 from pipeline.testing.stream import ManualClock, ScriptedStream

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pipeline.core.records import ShardId
-from pipeline.ledger import attempt, gaps, isolation, lineage, memory, protocol, restore
+from pipeline.ledger import attempt, gaps, isolation, lineage, protocol, restore
 from pipeline.ledger.effects import MarkPublished, Recall, Remember
 from pipeline.ledger.seams import WarmSet, World
 from pipeline.ledger.steps import Effect, Steps, ask
-from pipeline.testing import simulation
+from pipeline.testing import memory, simulation
 from pipeline.testing.core import ScriptedSeen
 
 Patch = pytest.MonkeyPatch

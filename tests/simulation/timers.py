@@ -4,9 +4,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.records import Position, ShardId
-from pipeline.ledger.memory import MemoryLedger
 from pipeline.ledger.state import Head
 from pipeline.testing.account import Violation
+from pipeline.testing.memory import MemoryLedger
 from pipeline.testing.simulation import RUN_MS_MAX
 from pipeline.testing.stream import ScriptedShard
 from tests.simulation.invocation import Invocation

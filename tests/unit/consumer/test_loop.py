@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BrokenInvariant, OperatingError
-from pipeline.ledger.memory import MemoryStore
 from pipeline.testing.core import Killed
+from pipeline.testing.memory import MemoryStore
 
 
 def test_what_is_put_is_in_the_lake_and_only_then_acknowledged(world: Any) -> None:

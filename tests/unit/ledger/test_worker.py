@@ -11,9 +11,9 @@ from pipeline import ledger
 from pipeline.core.records import Record, ShardId
 from pipeline.errors import OperatingError, Refused
 from pipeline.ledger.effects import PutStaged
-from pipeline.ledger.memory import MemoryLedger, MemoryStore
 from pipeline.ledger.settings import ProtocolSettings
 from pipeline.testing.core import ScriptedCore, ScriptedSeen
+from pipeline.testing.memory import MemoryLedger, MemoryStore
 from pipeline.testing.stream import ManualClock, ScriptedStream
 from pipeline.worker import Worker
 

@@ -5,8 +5,8 @@ import pytest
 from pipeline import metrics
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.errors import OperatingError
-from pipeline.ledger.memory import MemoryLedger
 from pipeline.ledger.state import Head, ShardInfo, Slice
+from pipeline.testing.memory import MemoryLedger
 from pipeline.watcher.lag import behind
 
 A, B = ShardId("t-0"), ShardId("t-1")

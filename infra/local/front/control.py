@@ -71,6 +71,10 @@ class Front:
         counts = self._ask("GET", "")["counts"]
         return {(service, operation, kind): count for service, operation, kind, count in counts}
 
+    def held(self) -> int:
+        """Return how many calls a `hang` holds, or has let go and they are not over yet."""
+        return int(self._ask("GET", "")["held"])
+
     def written(self) -> list[ShardWritten]:
         """Return what each shard took since the limits were switched on."""
         return [ShardWritten(**row) for row in self._ask("GET", "")["written"]]

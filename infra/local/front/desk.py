@@ -29,9 +29,17 @@ class Desk:
         self._kinesis = Kinesis(Streams(emulator), self.tally)
         self._faults = Faults()
         self._asked: tuple[Fault, ...] = ()
+        self._lifted = asyncio.Event()
+        self._held: set[Exchange] = set()
 
     async def handle(self, exchange: Exchange) -> None:
         """Do one thing with a request."""
+        try:
+            await self._handle(exchange)
+        finally:
+            self._held.discard(exchange)
+
+    async def _handle(self, exchange: Exchange) -> None:
         if exchange.head.start[1].startswith(CONTROL_PATH):
             await self._control(exchange)
             return
@@ -55,6 +63,10 @@ class Desk:
         match fault.kind:
             case "latency":
                 await asyncio.sleep(fault.latency_ms / 1_000)
+                return False
+            case "hang":
+                self._held.add(exchange)
+                await self._lifted.wait()
                 return False
             case "lost_answer":
                 exchange.loses_answer = True
@@ -82,6 +94,8 @@ class Desk:
                 case (b"PUT", b"/faults"):
                     self._asked = tuple(Fault(**one) for one in json.loads(body))
                     self._faults = Faults(self._asked)
+                    self._lifted.set()
+                    self._lifted = asyncio.Event()
                     status, said = 200, self._state()
                 case _:
                     status, said = 404, {"error": "the front has no such control"}
@@ -96,6 +110,7 @@ class Desk:
             "pid": os.getpid(),
             "limits": self._kinesis.limited,
             "faults": [asdict(fault) for fault in self._asked],
+            "held": len(self._held),
             "counts": self.tally.counts(),
             "written": self._kinesis.written(),
         }

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from infra.local.front.calls import Call
 from pipeline.errors import UserError
 
-Kind = Literal["throttle", "error", "latency", "reset", "lost_answer"]
+Kind = Literal["throttle", "error", "latency", "hang", "reset", "lost_answer"]
 KINDS: Final = get_args(Kind)
 LATENCY_MS_MAX: Final = 900_000
 """Nothing of AWS answers later than a function that runs as long as it may."""
@@ -19,7 +19,8 @@ class Fault:
     """What happens to a share of the calls of one operation, or of a whole service.
 
     `throttle` and `error` are answered as the service answers them, without any effect; `latency`
-    delays the call; `reset` breaks the connection off before it; `lost_answer` lets it take effect,
+    delays the call; `hang` holds it until faults are made anew, and lets it go then, its caller
+    alive or not; `reset` breaks the connection off before it; `lost_answer` lets it take effect,
     then breaks off. `operation` "" is any, `key_prefix` is of S3 objects, `count_max` None is
     without end. The n-th call that fits is hit or not by `seed` and n alone.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline import metrics
-from pipeline.core.reasons import ReasonCode
+from pipeline.core.reasons import LOST, ReasonCode
 from pipeline.core.result import CoreResult, Counts, Measured
 from pipeline.ledger.effects import PutDone, PutFinalIfAbsent, RunCore
 from pipeline.ledger.state import Commit, add_counts
@@ -16,8 +16,6 @@ from pipeline.metrics import Metric, Value
 from pipeline.names import CANARY_TABLE, LAKE_PREFIX
 
 _CANARIES: Final = f"{LAKE_PREFIX}{CANARY_TABLE}/"
-_LOST: Final = "lost: "
-"""Opens the reason of a lost range's row (`pipeline.core.intake.lost_reason`)."""
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -94,7 +92,7 @@ class Meter:
     def lost(self) -> int:
         """Ranges of the stream that are gone: rows of quarantine, and tails of unlisted shards."""
         reasons = self.counts.quarantined_by_reason
-        rows = sum(count for reason, count in reasons.items() if reason.startswith(_LOST))
+        rows = sum(count for reason, count in reasons.items() if reason.startswith(LOST))
         return rows + self.lost_ends
 
     def write(

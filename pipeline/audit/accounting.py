@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from pipeline.audit.history import Answer
+from pipeline.core.reasons import LOST
 
 _ANSWERS = {Answer.ACKNOWLEDGED: 0, Answer.UNKNOWN: 1, Answer.REFUSED: 2}
 """Strongest first: of several sends of one id, the surest answer counts."""
@@ -235,8 +236,9 @@ def quarantine_facts(connection: duckdb.DuckDBPyConnection) -> QuarantineFacts:
         "SELECT reason, count(*) FROM quarantine_rows GROUP BY reason ORDER BY reason"
     ).fetchall()
     unidentified = connection.execute(
-        """SELECT count(*) FROM quarantine_rows WHERE NOT starts_with(reason, 'lost: ')
-        AND row_number NOT IN (SELECT row_number FROM quarantined SEMI JOIN history USING (id))"""
+        """SELECT count(*) FROM quarantine_rows WHERE NOT starts_with(reason, $lost)
+        AND row_number NOT IN (SELECT row_number FROM quarantined SEMI JOIN history USING (id))""",
+        {"lost": LOST},
     ).fetchall()
     twice = connection.execute(
         """SELECT any_value(id), any_value(file), position FROM quarantine_rows

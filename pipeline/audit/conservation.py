@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.core.batch import Batch, Limits
 from pipeline.core.intake import take_in
-from pipeline.core.reasons import ReasonCode
+from pipeline.core.reasons import LOST, ReasonCode
 from pipeline.core.records import Position, Record
 from pipeline.ledger.state import Commit
 
@@ -78,5 +78,5 @@ def _accepted(commit: Commit, read: int) -> int:
     Those of a masked record are one row (T25), and what is lost cannot be read any more.
     """
     reasons = commit.counts.quarantined_by_reason
-    unread = any(r == ReasonCode.MASKED or r.startswith("lost: ") for r in reasons)
+    unread = any(r == ReasonCode.MASKED or r.startswith(LOST) for r in reasons)
     return commit.counts.received if unread else read

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.core.aggregate import NotDeaggregable, deaggregate
 from pipeline.core.batch import Batch, Limits, LostRange
 from pipeline.core.payload import NotReadable, decompress
-from pipeline.core.reasons import Reason, ReasonCode
+from pipeline.core.reasons import LOST, Reason, ReasonCode
 from pipeline.core.records import Record
 from pipeline.names import REPLAY_KEY_PREFIX
 
@@ -73,9 +73,9 @@ def take_in(batch: Batch, limits: Limits) -> Intake:
 
 
 def lost_reason(lost: LostRange) -> Reason:
-    """Return the reason of a lost range's one row; alarms look for its opening."""
-    cause = lost.reason.removeprefix("lost: ")
-    return Reason(code=f"lost: {cause}", detail=f"positions {lost.first} to {lost.last}")
+    """Return the reason of a lost range's one row; an alarm looks for its opening."""
+    cause = lost.reason.removeprefix(LOST)
+    return Reason(code=f"{LOST}{cause}", detail=f"positions {lost.first} to {lost.last}")
 
 
 def _read(

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+LOST: Final = "lost: "
+"""Opens the reason of a lost range's one row; its cause follows. An alarm counts these rows."""
 
 
 class ReasonCode(StrEnum):
-    """The list of causes; counts and alarms group by it. Rows `lost: ...` stand beside it."""
+    """The list of causes; counts and alarms group by it. Rows of `LOST` stand beside it."""
 
     MASKED = "masked"
     BAD_AGGREGATE = "bad-aggregate"

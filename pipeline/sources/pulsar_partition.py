@@ -19,6 +19,8 @@ REJOIN_SECONDS: Final = 15.0
 """How long a partition may be without a connection before it is joined anew."""
 
 POLL_BYTES_MAX: Final = 4 * 1024 * 1024
+POLL_RECORDS_MAX: Final = 10_000
+"""Records without a byte would come and come within one poll."""
 
 
 class PulsarPartition:
@@ -65,9 +67,10 @@ class PulsarPartition:
     def is_given_up(self, now: float) -> bool:
         """Return whether the client has been without a connection for so long that it may not try.
 
-        It tries no more where it was told that a right or the topic is missing.
+        It tries no more where it was told that a right or the topic is missing. That nobody looked
+        for long, because the listener took its time, says nothing about the connection.
         """
-        if self._connected_at is None:
+        if self._connected_at is None or self.connected:
             self._connected_at = now
         return now - self._connected_at > REJOIN_SECONDS
 
@@ -135,7 +138,7 @@ class PulsarPartition:
                 self._reader = open_reader(
                     self._client, self._connection, self.shard, read_to, QUEUE_MESSAGES
                 )
-            while self._fetched_bytes < POLL_BYTES_MAX:
+            while self._fetched_bytes < POLL_BYTES_MAX and len(self.fetched) < POLL_RECORDS_MAX:
                 self._take_in(self._reader.read_next(timeout_millis=0))
         except pulsar.Timeout:
             return

@@ -15,6 +15,7 @@ from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.pulsar import PulsarSource
 from pipeline.sources.pulsar_partition import PulsarPartition
 from pipeline.sources.subscription import Listener
+from pipeline.sources.troubles import Troubles
 
 LOOKUP_SECONDS: Final = 10.0
 """How often the topic is asked for its partitions: so late is an added one found."""
@@ -50,21 +51,23 @@ class PulsarSubscription:
         self._partitions: dict[ShardId, PulsarPartition] = {}
         self._looked_up_at: float | None = None
         self._connected_at = clock()
+        self._troubles = Troubles(clock())
 
     def poll(
         self, listener: Listener, /, *, seconds_max: float
     ) -> Mapping[ShardId, tuple[Record, ...]]:
         """Return what came in, with no wait for more. Raises OperatingError."""
+        self._troubles.tell_in_time(self._clock())
         deadline = self._clock() + seconds_max
         self._drop_partitions(listener)
         self._find_partitions()
         while True:
             self._hear(listener)
-            errors = [error for part in self._reading() if (error := self._fetch(part))]
+            fetched = [self._fetch(part) for part in self._reading()]
             if found := self._hand_on(listener):
                 return found
-            if errors:
-                raise errors[0]
+            if not all(fetched):
+                self._troubles.tell(self._clock())
             left = deadline - self._clock()
             if left <= 0:
                 return {}
@@ -127,6 +130,7 @@ class PulsarSubscription:
         for part in parts:
             part.end()
             part.lease.drop()
+            self._troubles.forget(part.shard)
 
     def _assign(self, listener: Listener, parts: list[PulsarPartition]) -> None:
         if parts:
@@ -137,18 +141,20 @@ class PulsarSubscription:
     def _reading(self) -> list[PulsarPartition]:
         return [p for p in self._partitions.values() if p.assigned and not p.paused]
 
-    def _fetch(self, part: PulsarPartition) -> OperatingError | None:
-        """Fetch, and keep one partition's trouble from the others."""
+    def _fetch(self, part: PulsarPartition) -> bool:
+        """Fetch, and keep one partition's trouble from the others; return whether there is none."""
         now = self._clock()
         if part.failed_at is not None and now - part.failed_at < RETRY_SECONDS:
-            return None
+            return True
         try:
             part.fetch()
         except pulsar.PulsarException as error:
             part.failed_at = now
-            return self._trouble(error, "read the stream", part.shard)
+            self._troubles.note(part.shard, self._trouble(error, "read the stream", part.shard))
+            return False
         part.failed_at = None
-        return None
+        self._troubles.forget(part.shard)
+        return True
 
     def _hand_on(self, listener: Listener) -> dict[ShardId, tuple[Record, ...]]:
         """Return what was fetched of partitions that are surely ours, with no ledger left out."""

@@ -15,6 +15,7 @@ from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.sources.kinesis_leases import Lease, LeaseTable, fair_share
 from pipeline.sources.kinesis_reader import Read, ShardReader
 from pipeline.sources.subscription import Listener
+from pipeline.sources.troubles import Troubles
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,12 +68,14 @@ class KinesisSubscription:
         self._ended: set[ShardId] = set()
         self._done: set[ShardId] = set()
         self._beat_at = 0.0
+        self._troubles = Troubles(monotonic())
         self._threads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="read")
 
     def poll(
         self, listener: Listener, /, *, seconds_max: float
     ) -> Mapping[ShardId, tuple[Record, ...]]:
         """Return what came in, as soon as anything did. Raises OperatingError."""
+        self._troubles.tell_in_time(self._monotonic())
         until = self._monotonic() + seconds_max
         if self._monotonic() >= self._beat_at:
             self._share(listener)
@@ -112,10 +115,10 @@ class KinesisSubscription:
     def _collect(self, listener: Listener) -> dict[ShardId, tuple[Record, ...]]:
         """Return what reads brought that have ended; of shards that went or were sought, nothing.
 
-        Raises the trouble of a read when no other brought anything.
+        Raises the trouble of a read at once when no other brought anything.
         """
         found: dict[ShardId, tuple[Record, ...]] = {}
-        troubles: list[OperatingError] = []
+        well = True
         for future in [future for future in self._wanted() if future.done()]:
             reader = self._reads.pop(future)
             if self._readers.get(reader.shard) is not reader:
@@ -123,8 +126,10 @@ class KinesisSubscription:
             try:
                 read = future.result()
             except OperatingError as error:
-                troubles.append(error)
+                self._troubles.note(reader.shard, error)
+                well = False
                 continue
+            self._troubles.forget(reader.shard)
             if read.expired:
                 self._let_go(listener, (reader.shard,))
                 self._begin(listener, (reader.shard,))
@@ -133,8 +138,8 @@ class KinesisSubscription:
             if read.ended:
                 self._ended.add(reader.shard)
                 self._beat_at = 0.0
-        if troubles and not found:
-            raise troubles[0]
+        if not well and not found:
+            self._troubles.tell(self._monotonic())
         return found
 
     def _share(self, listener: Listener) -> None:
@@ -206,6 +211,7 @@ class KinesisSubscription:
             listener.revoked(shards)
             for shard in shards:
                 del self._readers[shard]
+                self._troubles.forget(shard)
 
     def seek(self, shard: ShardId, /, *, after: Position | None) -> None:
         """Go on after a position; what is being read is not waited for, and dropped."""

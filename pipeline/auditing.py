@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from pipeline import metrics
 from pipeline.audit.conservation import Balance, balance, covered, events_in
-from pipeline.audit.spot_check import HOUR_MS, EventKey, Sample, judge, sent_of
+from pipeline.audit.spot_check import EventKey, Sample, judge, sent_of
 from pipeline.contracts import CONTRACTS
 from pipeline.core.records import Position, ShardId
+from pipeline.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from pipeline.environment import Environment
 from pipeline.ledger.state import Commit, Head
 from pipeline.metric_log import MetricLog
@@ -18,8 +19,7 @@ from pipeline.sinks.lake_lookup import LakeLookup, Listed
 from pipeline.sources.time_range import read_between
 from pipeline.worker import Worker
 
-SECOND_MS: Final = 1_000
-SKEW_MS: Final = 60_000
+SKEW_MS: Final = MINUTE_MS
 """How far the clocks of stream, store and this machine may be apart."""
 MARGIN_MS: Final = 5_000
 """Before the run's end: time enough to judge and to write what was found."""

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from pipeline.contracts import CANARIES
 from pipeline.core.catalog import Catalog
+from pipeline.core.units import HOUR_MS
 from pipeline.errors import OperatingError
 from pipeline.names import CANARY_TABLE, hour_prefix
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PRODUCER: Final = "probe"
-HOUR_MS: Final = 3_600_000
 NEWEST_FILES: Final = 4
 """Files that are opened: of two shards the younger file may hold the older canary."""
 

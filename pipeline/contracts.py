@@ -3,10 +3,9 @@
 from typing import Final
 
 from pipeline.core.contract import Contract, Field
+from pipeline.core.units import DAY_MS, HOUR_MS
 from pipeline.domain.contracts import CONTRACTS as DOMAIN
 from pipeline.names import CANARY_TABLE
-
-DAY_MS: Final = 86_400_000
 
 CANARIES: Final = Contract(
     table=CANARY_TABLE,
@@ -27,7 +26,7 @@ CANARIES: Final = Contract(
     event_time_field="event_time",
     checksum_fields=("id", "producer", "sequence", "event_time"),
     past_ms_max=30 * DAY_MS,
-    future_ms_max=DAY_MS // 24,
+    future_ms_max=HOUR_MS,
 )
 
 CONTRACTS: Final = (*DOMAIN, CANARIES)

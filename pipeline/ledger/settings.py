@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.core.records import Record, ShardId
+from pipeline.core.units import DAY_MS, MINUTE_MS
 from pipeline.ledger.seams import Seen
-
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from pipeline.audit.checksum import checksum
-from pipeline.audit.spot_check import HOUR_MS, EventKey, Evidence
+from pipeline.audit.spot_check import EventKey, Evidence
 from pipeline.core.contract import Contract
 from pipeline.core.records import Position
+from pipeline.core.units import HOUR_MS
 from pipeline.errors import OperatingError
 from pipeline.names import LAKE_PREFIX, QUARANTINE_TABLE, hour_prefix
 

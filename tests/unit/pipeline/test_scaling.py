@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.units import DAY_MS, MINUTE_MS
 from pipeline.scaling import (
     CHANGES_KEPT,
     CHANGES_MAX,
-    DAY_MS,
     DOWN_MINUTES,
     SHARD_BYTES,
     UP_MINUTES,
@@ -24,7 +24,6 @@ from pipeline.scaling import (
 )
 
 NOW_MS = 1_790_000_000_000
-MINUTE_MS = 60_000
 TRACKING = Scaling(shards_min=1, shards_max=64, utilization_percent=50)
 BY_CLOCK = replace(TRACKING, utilization_percent=None, schedule="daily 00:00 = 4")
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.core.units import DAY_MS, MINUTE_MS
 from pipeline.errors import OperatingError
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import CATALOGUE
-from pipeline.scaling import DAY_MS, DOWN_MINUTES, SHARD_BYTES, Scaling
-from pipeline.shard_scaler import MINUTE_MS, SETTLED_MS, Scaler
+from pipeline.scaling import DOWN_MINUTES, SHARD_BYTES, Scaling
+from pipeline.shard_scaler import SETTLED_MS, Scaler
 
 NOW_MS = 1_790_000_020_000
 """20 s into a minute: the one before is not complete in CloudWatch yet."""

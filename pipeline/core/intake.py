@@ -74,8 +74,7 @@ def take_in(batch: Batch, limits: Limits) -> Intake:
 
 def lost_reason(lost: LostRange) -> Reason:
     """Return the reason of a lost range's one row; an alarm looks for its opening."""
-    cause = lost.reason.removeprefix(LOST)
-    return Reason(code=f"{LOST}{cause}", detail=f"positions {lost.first} to {lost.last}")
+    return Reason(code=f"{LOST}{lost.reason}", detail=f"positions {lost.first} to {lost.last}")
 
 
 def _read(

@@ -20,8 +20,9 @@ class KafkaSettings(BaseModel):
     )
     kafka_instance_type: str = Field(
         "kafka.m7g.large",
-        pattern=r"^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$",
-        description="Size of a provisioned broker.",
+        pattern=r"^kafka\.[a-z0-9]+\.[a-z0-9]+$",
+        description="Size of a provisioned broker, a Standard one: Express brokers take neither "
+        "the volume nor the properties that the stack gives.",
     )
     kafka_brokers_per_zone: int = Field(
         1, ge=1, le=10, description="Provisioned brokers in each zone."

@@ -21,6 +21,20 @@ MESSAGE_BYTES_MAX: Final = 1_048_588
 """Kafka's own default; a sealed shipment is smaller."""
 MONITORING: Final = "PER_TOPIC_PER_BROKER"
 MS_PER_HOUR: Final = 3_600_000
+_PROPERTIES: Final = {
+    # A misspelt topic would be made at the first look at it.
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": REPLICAS,
+    "log.message.timestamp.type": "LogAppendTime",
+    "min.insync.replicas": IN_SYNC_MIN,
+    "offsets.topic.replication.factor": REPLICAS,
+    "transaction.state.log.replication.factor": REPLICAS,
+    "transaction.state.log.min.isr": IN_SYNC_MIN,
+    "unclean.leader.election.enable": "false",
+}
+SERVER_PROPERTIES: Final = "".join(f"{key}={value}\n" for key, value in _PROPERTIES.items())
+"""What no topic may fall back behind. No setting is in it: each change is a revision, for which all
+brokers are updated one after the other, and the topic has partitions and retention of its own."""
 
 _WIDGETS: Final = (
     Widget(
@@ -141,8 +155,8 @@ class KafkaStream(pulumi.ComponentResource):
         configuration = aws.msk.Configuration(
             f"{self._name}-configuration",
             name=args.cluster,
-            kafka_versions=[brokers.version],
-            server_properties=server_properties(args.topic),
+            # Without versions it is of all: those of one cannot be changed while a cluster has it.
+            server_properties=SERVER_PROPERTIES,
             opts=self._child,
         )
         return aws.msk.Cluster(
@@ -235,21 +249,3 @@ def topic_properties(topic: TopicArgs) -> dict[str, Any]:
         "retention.ms": topic.retention_hours * MS_PER_HOUR,
         "unclean.leader.election.enable": False,
     }
-
-
-def server_properties(topic: TopicArgs) -> str:
-    """Return the brokers' properties: what no topic may fall back behind."""
-    properties = {
-        # A misspelt topic would be made at the first look at it.
-        "auto.create.topics.enable": "false",
-        "default.replication.factor": REPLICAS,
-        "log.message.timestamp.type": "LogAppendTime",
-        "log.retention.hours": topic.retention_hours,
-        "min.insync.replicas": IN_SYNC_MIN,
-        "num.partitions": topic.partition_count,
-        "offsets.topic.replication.factor": REPLICAS,
-        "transaction.state.log.replication.factor": REPLICAS,
-        "transaction.state.log.min.isr": IN_SYNC_MIN,
-        "unclean.leader.election.enable": "false",
-    }
-    return "".join(f"{key}={value}\n" for key, value in sorted(properties.items()))

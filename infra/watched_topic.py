@@ -101,10 +101,5 @@ def _brokers_tell(settings: Settings) -> bool:
 
 
 def _msk_brokers(settings: Settings) -> int:
-    """Express brokers have no disk that could fill (MSK developer guide, "CloudWatch metrics for
-    Express brokers").
-    """
     provisioned = settings.stream == "kafka" and settings.kafka_cluster == "provisioned"
-    if not provisioned or settings.kafka_instance_type.startswith("express."):
-        return 0
-    return settings.kafka_brokers_per_zone * BROKER_ZONES
+    return settings.kafka_brokers_per_zone * BROKER_ZONES if provisioned else 0

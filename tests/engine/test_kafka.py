@@ -50,9 +50,12 @@ def test_a_cluster_its_topic_and_its_workers_are_made_once_and_changed_in_place(
 
     on_kafka.set("sluice:partition_count", "12")
     on_kafka.set("sluice:workers_max", "8")
+    on_kafka.set("sluice:kafka_version", "4.0.x.kraft")
     changed = on_kafka(*UP).steps
     assert "replaced" not in changed
     assert kafka.describe_topic(**topic)["PartitionCount"] == 12
+    (configuration,) = kafka.list_configurations()["Configurations"]
+    assert configuration["LatestRevision"]["Revision"] == 1
 
     on_kafka("destroy", "--yes", "--skip-preview")
     assert client("ecs").list_clusters()["clusterArns"] == []

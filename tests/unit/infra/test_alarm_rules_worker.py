@@ -19,7 +19,6 @@ from tests.unit.infra.test_alarm_rules import assert_published
 SERVERS = {"service_url": "b-1.example.com:9092"}
 STACKS: Mapping[str, Mapping[str, Any]] = {
     "MSK": {"stream": "kafka"},
-    "MSK, express brokers": {"stream": "kafka", "kafka_instance_type": "express.m7g.large"},
     "MSK Serverless": {"stream": "kafka", "kafka_cluster": "serverless"},
     "a given Kafka": {
         "stream": "kafka",
@@ -59,7 +58,6 @@ EVERYWHERE = {
 }
 OF_BROKERS: Mapping[str, set[str]] = {
     "MSK": {"broker-down", "under-replicated", "broker-disk"},
-    "MSK, express brokers": {"broker-down", "under-replicated"},
     "MSK Serverless": set(),
     "a given Kafka": {"under-replicated"},
     "a given Kafka, counted": {"broker-down", "under-replicated"},

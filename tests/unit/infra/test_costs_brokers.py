@@ -50,10 +50,9 @@ def test_an_m5_broker_has_its_own_price() -> None:
     assert told["msk_broker_hour"] == 3 * HOURS_PER_MONTH
 
 
-@pytest.mark.parametrize("broker", ["kafka.t3.small", "express.m7g.large"])
-def test_a_broker_without_a_price_is_refused(broker: str) -> None:
-    with pytest.raises(UserError, match=f"kafka_instance_type: {broker} has no price here"):
-        estimate(case(stream="kafka", kafka_instance_type=broker))
+def test_a_broker_without_a_price_is_refused() -> None:
+    with pytest.raises(UserError, match=r"kafka_instance_type: kafka\.t3\.small has no price here"):
+        estimate(case(stream="kafka", kafka_instance_type="kafka.t3.small"))
 
 
 def test_msk_serverless_is_paid_for_by_cluster_partition_and_gb() -> None:

@@ -66,6 +66,7 @@ def test_a_setting_like_no_other_lists_those_there_are() -> None:
         ("partition_count", "0", "greater than or equal to 1"),
         ("kafka_version", "latest", "match pattern"),
         ("kafka_instance_type", "m5.large", "match pattern"),
+        ("kafka_instance_type", "express.m7g.large", "match pattern"),
         ("kafka_cluster_arn", "arn:aws:kafka:*", "match pattern"),
         ("worker_image", "nginx:latest", "match pattern"),
         ("zones", "1", "greater than or equal to 2"),

@@ -42,14 +42,13 @@ MOVES: Mapping[str, Moved] = {
     "partition_count": (
         ON_KAFKA,
         "12",
-        {"stream-topic.partitionCount", "stream-configuration.serverProperties"},
+        {"stream-topic.partitionCount"},
     ),
     "retention_hours": (
         ON_KAFKA,
         "72",
         {
             "stream-topic.configs.retention.ms",
-            "stream-configuration.serverProperties",
             *_told("SLUICE_RETENTION_SECONDS"),
             *_alarm("age-against-retention"),
             *_alarm("age-against-retention", moved="alarmDescription"),
@@ -63,7 +62,7 @@ MOVES: Mapping[str, Moved] = {
     "kafka_version": (
         ON_KAFKA,
         "4.0.x.kraft",
-        {"stream.kafkaVersion", "stream-configuration.kafkaVersions.0"},
+        {"stream.kafkaVersion"},
     ),
     "kafka_instance_type": (
         ON_KAFKA,

@@ -40,28 +40,18 @@ BATCH_BYTES_MAX: Final = 64 * 1024
 """A larger record travels alone, so that a batch is never refused for its company's size."""
 QUEUE_KBYTES_MAX: Final = 64 * 1024
 
-_THROTTLES: Final = frozenset({KafkaError._QUEUE_FULL, KafkaError.THROTTLING_QUOTA_EXCEEDED})  # noqa: SLF001
-_UNSENT: Final = frozenset(
-    {
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-    }
-)
 _REJECTIONS: Final = frozenset(
     {
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.INVALID_RECORD,
         KafkaError.INVALID_REQUIRED_ACKS,
         KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.POLICY_VIOLATION,
         KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.TOPIC_EXCEPTION,
         KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
         KafkaError._INVALID_ARG,  # noqa: SLF001
     }
 )
+"""What is wrong with the record or how it is sent: so with each attempt at it."""
 
 
 class KafkaTransport:
@@ -132,8 +122,7 @@ class KafkaTransport:
             if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001
                 self._replace(producer)
             # Of what the client itself does not take nothing was sent.
-            outcome = of_error(error.args[0])
-            return Outcome.UNSENT if outcome is Outcome.UNKNOWN else outcome
+            return Outcome.REJECTED if _is_rejected(error.args[0]) else Outcome.UNSENT
         return None
 
     def _replace(self, producer: Producer) -> None:
@@ -171,22 +160,25 @@ class KafkaTransport:
         return producer, complaints
 
 
-def of_error(error: KafkaError) -> Outcome:
-    """Return what a client's or broker's error says about a record.
+def of_report(error: KafkaError | None) -> Outcome:
+    """Return what a delivery report proves about a record that the client had taken.
 
-    Only these are proofs that nothing was written: a time-out or a lost connection may hide that
-    the broker has it, and so may a code that we do not know.
+    A time-out or a lost connection may hide that the broker has it, and so may a code that we do
+    not know. A right, a quota or a topic that is missing says as little: the client repeats by
+    itself, and its first attempt may have been written when that was still there. librdkafka
+    remembers that (`rd_kafka_message_status`), but its Python client shows it to nobody.
     """
-    code = error.code()
-    if code in _REJECTIONS:
-        return Outcome.REJECTED
-    if code in _THROTTLES:
-        return Outcome.THROTTLED
-    return Outcome.UNSENT if code in _UNSENT else Outcome.UNKNOWN
+    if error is None:
+        return Outcome.WRITTEN
+    return Outcome.REJECTED if _is_rejected(error) else Outcome.UNKNOWN
+
+
+def _is_rejected(error: KafkaError) -> bool:
+    return error.code() in _REJECTIONS
 
 
 def _answered(
     outcomes: list[Outcome | None], index: int, error: KafkaError | None, _: Message
 ) -> None:
     """Note a record's answer; nothing else may be done in a client's callback."""
-    outcomes[index] = Outcome.WRITTEN if error is None else of_error(error)
+    outcomes[index] = of_report(error)

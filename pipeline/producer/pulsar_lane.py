@@ -15,33 +15,41 @@ native: Final[Any] = pulsar._pulsar  # noqa: SLF001 - what pulsar.Client wraps b
 PENDING_MAX: Final = 100
 """Messages of one producer on their way; a shipment is one, or its chunks."""
 
-_OUTCOMES: Final = {
+_OF_SEND: Final = {
+    Result.Ok: Outcome.WRITTEN,
+    Result.ProducerQueueIsFull: Outcome.THROTTLED,
+    Result.MemoryBufferIsFull: Outcome.THROTTLED,
+    Result.MessageTooBig: Outcome.REJECTED,
+    Result.InvalidMessage: Outcome.REJECTED,
+}
+"""But for Ok, what the client itself says before it sends anything."""
+
+_OF_CONNECT: Final = {
     Result.Ok: Outcome.WRITTEN,
     Result.ProducerBlockedQuotaExceededError: Outcome.THROTTLED,
     Result.ProducerBlockedQuotaExceededException: Outcome.THROTTLED,
     Result.TooManyLookupRequestException: Outcome.THROTTLED,
-    Result.ProducerQueueIsFull: Outcome.THROTTLED,
-    Result.MemoryBufferIsFull: Outcome.THROTTLED,
-    Result.MessageTooBig: Outcome.REJECTED,
     Result.TopicNotFound: Outcome.REJECTED,
     Result.TopicTerminated: Outcome.REJECTED,
     Result.AuthorizationError: Outcome.REJECTED,
     Result.IncompatibleSchema: Outcome.REJECTED,
-    Result.InvalidMessage: Outcome.REJECTED,
 }
 
 
 def of_send(result: Result) -> Outcome:
     """Return what the answer to a message that was sent proves; a time-out proves nothing.
 
+    Neither does any refusal of the broker: the client sends again by itself after a lost connection
+    and answers with what it met on the way back (a full backlog, a terminated topic:
+    pulsar-client-cpp, `ProducerImpl::handleCreateProducer`), whatever became of its first attempt.
     For a copy that the broker drops, because its producer's sequence id is not new, it answers Ok.
     """
-    return _OUTCOMES.get(result, Outcome.UNKNOWN)
+    return _OF_SEND.get(result, Outcome.UNKNOWN)
 
 
 def of_connect(result: Result) -> Outcome:
     """Return what it means for a record that its producer could not be made: not written."""
-    return _OUTCOMES.get(result, Outcome.UNSENT)
+    return _OF_CONNECT.get(result, Outcome.UNSENT)
 
 
 def of_error(error: pulsar.PulsarException) -> Outcome:

@@ -91,10 +91,11 @@ def test_a_client_that_broke_for_good_is_replaced_and_the_record_unsent(
     transport.close()
 
 
-def test_a_record_that_timed_out_may_be_stored(
-    transport_of: Callable[..., KafkaTransport],
+@pytest.mark.parametrize("code", [KafkaError._MSG_TIMED_OUT, KafkaError.TOPIC_AUTHORIZATION_FAILED])
+def test_a_record_that_timed_out_or_was_refused_at_last_may_be_stored(
+    transport_of: Callable[..., KafkaTransport], code: int
 ) -> None:
-    client = Client(error=KafkaError(KafkaError._MSG_TIMED_OUT))
+    client = Client(error=KafkaError(code))
     assert transport_of(client).send(shipments(1)) == [Outcome.UNKNOWN]
 
 

@@ -70,11 +70,14 @@ def test_only_partitions_that_are_gone_are_trouble() -> None:
         (Result.AlreadyClosed, Outcome.UNKNOWN, Outcome.UNSENT),
         (Result.ProducerBusy, Outcome.UNKNOWN, Outcome.UNSENT),
         (Result.AuthenticationError, Outcome.UNKNOWN, Outcome.UNSENT),
-        (Result.ProducerBlockedQuotaExceededError, Outcome.THROTTLED, Outcome.THROTTLED),
-        (Result.ProducerBlockedQuotaExceededException, Outcome.THROTTLED, Outcome.THROTTLED),
-        (Result.MessageTooBig, Outcome.REJECTED, Outcome.REJECTED),
-        (Result.AuthorizationError, Outcome.REJECTED, Outcome.REJECTED),
-        (Result.TopicNotFound, Outcome.REJECTED, Outcome.REJECTED),
+        (Result.ProducerQueueIsFull, Outcome.THROTTLED, Outcome.UNSENT),
+        (Result.MessageTooBig, Outcome.REJECTED, Outcome.UNSENT),
+        # What the client may meet on its way back, when its first attempt was written already:
+        (Result.ProducerBlockedQuotaExceededError, Outcome.UNKNOWN, Outcome.THROTTLED),
+        (Result.ProducerBlockedQuotaExceededException, Outcome.UNKNOWN, Outcome.THROTTLED),
+        (Result.AuthorizationError, Outcome.UNKNOWN, Outcome.REJECTED),
+        (Result.TopicNotFound, Outcome.UNKNOWN, Outcome.REJECTED),
+        (Result.TopicTerminated, Outcome.UNKNOWN, Outcome.REJECTED),
     ],
 )
 def test_an_answer_proves_no_more_than_it_says(

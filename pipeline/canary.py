@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.contracts import CANARIES
 from pipeline.core.catalog import Catalog
@@ -75,7 +75,7 @@ def newest_canary_ms(client: "S3Client", bucket: str, *, now_ms: int) -> int | N
     try:
         found = sorted(_written(client, bucket, now_ms), reverse=True)
         sent = [_newest_of(client, bucket, key) for _, key in found[:NEWEST_FILES]]
-    except (BotoCoreError, ClientError, HTTPClientError, OSError) as error:
+    except (BotoCoreError, ClientError, OSError) as error:
         raise OperatingError(f"cannot look for canaries in {bucket}: {error}") from error
     return max(sent, default=None)
 

@@ -8,7 +8,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    HTTPClientError,
     ParamValidationError,
     ProxyConnectionError,
 )
@@ -52,7 +51,7 @@ def of_entry(error_code: str | None) -> Outcome:
     return Outcome.THROTTLED if error_code in _THROTTLES else Outcome.UNKNOWN
 
 
-def of_error(error: BotoCoreError | HTTPClientError | ClientError) -> Outcome:
+def of_error(error: BotoCoreError | ClientError) -> Outcome:
     """Return what the failure of a whole PutRecords request says about each of its records."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)

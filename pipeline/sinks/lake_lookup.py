@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.audit.checksum import checksum
 from pipeline.audit.spot_check import EventKey, Evidence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WORKERS: Final = 8
 """Files in memory at once. One holds at most what a commit decodes: 16 MB of events, compressed."""
 _QUARANTINE_COLUMNS: Final = ("event_id", "reason", "position", "index")
-_TROUBLE: Final = (BotoCoreError, ClientError, HTTPClientError, OSError, pa.ArrowInvalid)
+_TROUBLE: Final = (BotoCoreError, ClientError, OSError, pa.ArrowInvalid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

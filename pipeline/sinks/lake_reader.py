@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import OperatingError
 from pipeline.names import JOURNAL_PREFIX, LAKE_PREFIX
@@ -21,7 +21,7 @@ WORKERS: Final = 16
 """Requests at once: within the pool of connections of `pipeline.environment.CLIENT_CONFIG`."""
 COPY_BYTES: Final = 1024 * 1024
 _KEYS_AHEAD: Final = 1_000
-TROUBLE: Final = (BotoCoreError, ClientError, HTTPClientError, OSError)
+TROUBLE: Final = (BotoCoreError, ClientError, OSError)
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -16,6 +16,17 @@ from pipeline import names
 PORT: Final = 8080
 USER: Final = "10001:10001"
 """As the image has it; root may not run it even where an image forgets."""
+_UID, _GID = USER.split(":")
+WRITABLE: Final = {
+    "containerPath": "/tmp",
+    "size": 16,
+    "mountOptions": ["nosuid", "noexec", "nodev", f"uid={_UID}", f"gid={_GID}", "mode=0700"],
+}
+"""All that a task may write, in memory (size in MiB): the files of its broker's credentials.
+
+Amazon ECS API reference, "Tmpfs"; Fargate has it since January 2026 (containers-roadmap, 736).
+It is the user's own, for a mode alone may yield to that of the image's folder (moby, issue 39466).
+"""
 STOP_MARGIN_SECONDS: Final = 5
 """Between the end of a process's own grace and SIGKILL."""
 ASK: Final = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/health', timeout=4)"
@@ -166,7 +177,7 @@ class TaskService:
             **({"secrets": told} if told else {}),
             "user": USER,
             "readonlyRootFilesystem": True,
-            "linuxParameters": {"initProcessEnabled": True},
+            "linuxParameters": {"initProcessEnabled": True, "tmpfs": [WRITABLE]},
             "portMappings": [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}],
             "healthCheck": HEALTH,
             "stopTimeout": args.grace_seconds + STOP_MARGIN_SECONDS,

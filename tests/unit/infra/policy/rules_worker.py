@@ -54,6 +54,24 @@ def tasks(stack: Stack) -> Iterator[str]:
                 yield f"{task.name}: is killed before its own grace is over"
 
 
+def temporary(stack: Stack) -> Iterator[str]:
+    for task in stack.of("TaskDefinition"):
+        for container in _containers(task):
+            if not container.get("readonlyRootFilesystem"):
+                continue
+            mounts = at(container, "linuxParameters.tmpfs") or []
+            found = next((each for each in mounts if each["containerPath"] == "/tmp"), None)
+            if found is None:
+                yield f"{task.name}: has nowhere to write its broker's credentials"
+                continue
+            options = set(found["mountOptions"])
+            user, _, group = container["user"].partition(":")
+            if "ro" in options or not {f"uid={user}", f"gid={group}", "mode=0700"} <= options:
+                yield f"{task.name}: may not write where it has to, or others may read it"
+            if not {"nosuid", "noexec", "nodev"} <= options:
+                yield f"{task.name}: can run what it was made to write"
+
+
 def deployments(stack: Stack) -> Iterator[str]:
     for service in stack.of("Service"):
         given = service.inputs
@@ -109,6 +127,10 @@ def _within(key: str) -> str:
     return f"containerDefinitions/0/{key}"
 
 
+def _temporary(key: str) -> str:
+    return _within(f"linuxParameters/tmpfs/0/{key}")
+
+
 RULES: Final = (
     Rule(
         id="images-are-known",
@@ -139,6 +161,19 @@ RULES: Final = (
             Break(resource="watcher-definition", path=_within("user"), value="0"),
             Break(resource="watcher-definition", path=_within("healthCheck")),
             Break(resource="watcher-log-group"),
+        ),
+    ),
+    Rule(
+        id="tasks-can-write-a-temporary-file",
+        why="Security Hub, ECS.5 leaves them no other place; Amazon ECS API reference, 'Tmpfs'.",
+        check=temporary,
+        broken_in=ON_KAFKA,
+        breaks=(
+            Break(resource="worker-definition", path=_within("linuxParameters/tmpfs")),
+            Break(resource="worker-definition", path=_temporary("containerPath"), value="/run"),
+            Break(resource="worker-definition", path=_temporary("mountOptions/1"), value="exec"),
+            Break(resource="worker-definition", path=_temporary("mountOptions/3"), value="uid=0"),
+            Break(resource="watcher-definition", path=_within("linuxParameters/tmpfs")),
         ),
     ),
     Rule(

@@ -35,7 +35,7 @@ class Discards:
             found = [
                 batch
                 for key in self._keys(shard)
-                if (batch := self._batch(key))
+                if (batch := self._batch(shard, key))
                 and batch[0].position < before
                 and (after is None or batch[-1].position > after)
             ]
@@ -53,9 +53,16 @@ class Discards:
                 for objects in paginator.paginate(Bucket=self._bucket, Prefix=prefix):
                     yield from (entry["Key"] for entry in objects.get("Contents", []))
 
-    def _batch(self, key: str) -> tuple[Record, ...]:
+    def _batch(self, shard: ShardId, key: str) -> tuple[Record, ...]:
         body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        return records_of_invocation(json.loads(body))
+        try:
+            return records_of_invocation(json.loads(body))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OperatingError(
+                f"s3://{self._bucket}/{key} is no on-failure object: {error!r}",
+                shard=shard,
+                retryable=False,
+            ) from error
 
 
 def records_of_invocation(document: Mapping[str, Any]) -> tuple[Record, ...]:

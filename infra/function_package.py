@@ -76,19 +76,21 @@ def _key(target: Target, architecture: Architecture) -> str:
     """Return a name that changes with anything that goes into the package."""
     digest = hashlib.sha256(f"{target} {architecture} {PYTHON_VERSION}".encode())
     inputs = [ROOT / "uv.lock", Path(__file__)]
-    inputs += [p for s in SOURCES for p in sorted((ROOT / s).rglob("*")) if _belongs(p)]
+    inputs += [p for s in SOURCES for p in sorted((ROOT / s).rglob("*")) if _belongs(p, ROOT)]
     for path in inputs:
         digest.update(path.relative_to(ROOT).as_posix().encode())
         digest.update(path.read_bytes())
     return f"{target}-{architecture}-{digest.hexdigest()[:16]}"
 
 
-def _belongs(path: Path) -> bool:
-    return path.is_file() and path.suffix not in SUFFIXES_LEFT_OUT
-
-
-def _left_out(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in LEFT_OUT)
+def _belongs(path: Path, root: Path) -> bool:
+    """Return whether the package has a file of a tree that is laid out as it is."""
+    name = path.relative_to(root).as_posix()
+    return (
+        path.is_file()
+        and path.suffix not in SUFFIXES_LEFT_OUT
+        and not any(fnmatch(name, pattern) for pattern in LEFT_OUT)
+    )
 
 
 def _install_libraries(tree: Path, target: Target, architecture: Architecture) -> None:
@@ -128,11 +130,7 @@ def _run(command: list[str]) -> None:
 
 def _zip(tree: Path, archive: Path) -> None:
     """Write `tree` as a zip whose bytes depend on the content alone."""
-    chosen = [
-        path
-        for path in sorted(tree.rglob("*"))
-        if _belongs(path) and not _left_out(path.relative_to(tree).as_posix())
-    ]
+    chosen = [path for path in sorted(tree.rglob("*")) if _belongs(path, tree)]
     unzipped = sum(path.stat().st_size for path in chosen)
     if unzipped > UNZIPPED_BYTES_MAX:
         raise UserError(

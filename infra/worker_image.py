@@ -14,8 +14,12 @@ import pulumi_aws as aws
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DOCKERFILE: Final = "infra/worker/Dockerfile"
-INPUTS: Final = ("uv.lock", "pyproject.toml", DOCKERFILE)
+INPUTS: Final = ("uv.lock", "pyproject.toml", DOCKERFILE, f"{DOCKERFILE}.dockerignore")
 SOURCES: Final = "pipeline"
+LEFT_OUT: Final = "pipeline/testing"
+"""What the image has not got of them, as its .dockerignore says."""
+ABSENT: Final = ("no such manifest", "manifest unknown")
+"""What docker says of an image that a registry has not got; it fails alike without a network."""
 PLATFORMS: Final = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 IMAGES_MAX: Final = 20
 """Kept, the newest first: enough to roll back far."""
@@ -104,7 +108,11 @@ def kept_images() -> str:
 def image_tag(architecture: Architecture, root: Path = ROOT) -> str:
     """Return a tag that changes with anything that goes into the image."""
     digest = hashlib.sha256(architecture.encode())
-    sources = [p for p in sorted((root / SOURCES).rglob("*.*")) if "__pycache__" not in p.parts]
+    sources = [
+        path
+        for path in sorted((root / SOURCES).rglob("*.*"))
+        if "__pycache__" not in path.parts and not path.is_relative_to(root / LEFT_OUT)
+    ]
     for path in (*(root / name for name in INPUTS), *sources):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
@@ -126,10 +134,11 @@ def push(uri: str, token: str, architecture: Architecture) -> str:
     registry = uri.partition("/")[0]
     login = [docker, "login", "--username", user, "--password-stdin", registry]
     _run(login, ASK_SECONDS_MAX, given=password)
-    if _ends_well([docker, "manifest", "inspect", uri]):
-        return uri
-    build = [docker, "buildx", "build", "--platform", PLATFORMS[architecture], "--push"]
-    _run([*build, "--tag", uri, "--file", DOCKERFILE, "."], BUILD_SECONDS_MAX)
+    if not _is_there(docker, uri):
+        # With a provenance a release is three images to ECR, and to what `kept_images` counts.
+        build = [docker, "buildx", "build", "--platform", PLATFORMS[architecture], "--push"]
+        what = ["--provenance=false", "--tag", uri, "--file", DOCKERFILE, "."]
+        _run([*build, *what], BUILD_SECONDS_MAX)
     return uri
 
 
@@ -144,21 +153,29 @@ def _pushed(
     )
 
 
-def _ends_well(command: list[str]) -> bool:
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, check=False, timeout=ASK_SECONDS_MAX
-    )
-    return done.returncode == 0
+def _is_there(docker: str, uri: str) -> bool:
+    """Return whether the registry has an image; nothing but its own word makes that a no."""
+    command = [docker, "manifest", "inspect", uri]
+    done = _ended(command, ASK_SECONDS_MAX)
+    if done.returncode and any(each in done.stderr for each in ABSENT):
+        return False
+    _must_be_well(command, done)
+    return True
 
 
 def _run(command: list[str], seconds_max: float, *, given: str = "") -> None:
-    """Run docker in the project; its complaint becomes the user's message."""
-    said = " ".join(command[1:3])
+    _must_be_well(command, _ended(command, seconds_max, given=given))
+
+
+def _ended(
+    command: list[str], seconds_max: float, *, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run docker in the project and return how it ended, which it has to in that time."""
     try:
-        subprocess.run(
+        return subprocess.run(
             command,
             cwd=ROOT,
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
             input=given,
@@ -166,11 +183,19 @@ def _run(command: list[str], seconds_max: float, *, given: str = "") -> None:
         )
     except subprocess.TimeoutExpired:
         raise pulumi.RunError(
-            f"docker {said} did not end in {seconds_max:.0f} s; see that its daemon runs, and run "
-            "pulumi up again"
+            f"docker {_said(command)} did not end in {seconds_max:.0f} s; see that its daemon "
+            "runs, and run pulumi up again"
         ) from None
-    except subprocess.CalledProcessError as error:
+
+
+def _must_be_well(command: list[str], done: subprocess.CompletedProcess[str]) -> None:
+    """Make docker's complaint the user's message."""
+    if done.returncode:
         raise pulumi.RunError(
-            f"docker {said} failed: {error.stderr.strip()}; mend what it names, and run pulumi up "
-            "again"
-        ) from None
+            f"docker {_said(command)} failed: {done.stderr.strip()}; mend what it names, and run "
+            "pulumi up again"
+        )
+
+
+def _said(command: list[str]) -> str:
+    return " ".join(command[1:3])

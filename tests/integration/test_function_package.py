@@ -83,6 +83,27 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     )
 
 
+def test_only_what_is_packaged_makes_another_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    files = ("infra/function_package.py", "uv.lock", "lambdas/handler.py", "pipeline/worker.py")
+    for name in (*files, "pipeline/testing/stream.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("before")
+    monkeypatch.setattr(function_package, "ROOT", root)
+    monkeypatch.setattr(function_package, "__file__", str(root / files[0]))
+
+    def package() -> Path:
+        return function_archive("local", cache=tmp_path / "cache")
+
+    first = package()
+    (root / "pipeline" / "testing" / "stream.py").write_text("after")
+    assert package() == first
+    (root / "pipeline" / "worker.py").write_text("after")
+    assert package() != first
+
+
 def test_the_host_package_runs_from_itself_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(function_archive("host")) as archive:
         archive.extractall(tmp_path)

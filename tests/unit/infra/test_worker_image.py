@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -21,6 +22,7 @@ from infra.worker_service import COMMAND
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / worker_image.DOCKERFILE).read_text(encoding="utf-8")
 URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/worker:arm64-0123"
+ABSENT = '[ "$1" != manifest ] || { echo "no such manifest: x" >&2; exit 1; }'
 TOKEN = base64.b64encode(b"AWS:secret").decode()
 
 
@@ -93,6 +95,12 @@ def test_uv_is_the_locked_one() -> None:
     assert f'name = "uv"\nversion = "{pinned}"\n' in (ROOT / "uv.lock").read_text(encoding="utf-8")
 
 
+def test_nothing_of_the_image_is_run_to_build_it() -> None:
+    *before, last = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+    assert [stage.split()[0] for stage in before] == ["--platform=$BUILDPLATFORM"]
+    assert not re.search(r"^RUN", last, re.MULTILINE)
+
+
 def test_a_tag_is_its_contents(tmp_path: Path) -> None:
     for name in worker_image.INPUTS:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -101,11 +109,21 @@ def test_a_tag_is_its_contents(tmp_path: Path) -> None:
     source.parent.mkdir()
     source.write_text("a")
     tags = [worker_image.image_tag("arm64", tmp_path), worker_image.image_tag("x86_64", tmp_path)]
-    (tmp_path / "README.md").write_text("changed")
+    double = tmp_path / worker_image.LEFT_OUT / "stream.py"
+    double.parent.mkdir()
+    for path in (tmp_path / "README.md", double):
+        path.write_text("changed")
     assert worker_image.image_tag("arm64", tmp_path) == tags[0]
-    source.write_text("b")
-    tags.append(worker_image.image_tag("arm64", tmp_path))
-    assert len(set(tags)) == 3
+    for path in (source, *(tmp_path / name for name in worker_image.INPUTS)):
+        path.write_text("b")
+        tags.append(worker_image.image_tag("arm64", tmp_path))
+    assert len(set(tags)) == len(tags)
+
+
+def test_what_docker_is_not_given_is_not_in_the_tag_either() -> None:
+    ignored = (ROOT / f"{worker_image.DOCKERFILE}.dockerignore").read_text(encoding="utf-8")
+    left_out = {line for line in ignored.splitlines() if not line.startswith("!")}
+    assert left_out == {"*", "**/__pycache__", worker_image.LEFT_OUT}
 
 
 @pytest.fixture
@@ -127,13 +145,14 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
 
 
 def test_an_image_is_built_for_its_processor_and_pushed(docker: Callable[[str], Path]) -> None:
-    asked = docker('[ "$1" != manifest ]')
+    asked = docker(ABSENT)
     assert worker_image.push(URI, TOKEN, "arm64") == URI
     assert asked.read_text().splitlines() == [
         f"login --username AWS --password-stdin {URI.partition('/')[0]}",
         "secret",
         f"manifest inspect {URI}",
-        f"buildx build --platform linux/arm64 --push --tag {URI} --file infra/worker/Dockerfile .",
+        "buildx build --platform linux/arm64 --push --provenance=false "
+        f"--tag {URI} --file infra/worker/Dockerfile .",
     ]
 
 
@@ -141,6 +160,31 @@ def test_an_image_that_is_there_is_not_built_again(docker: Callable[[str], Path]
     asked = docker("exit 0")
     worker_image.push(URI, TOKEN, "x86_64")
     assert "build" not in asked.read_text()
+
+
+def test_a_registry_that_does_not_answer_is_no_reason_to_build(
+    docker: Callable[[str], Path],
+) -> None:
+    asked = docker(ABSENT.replace("no such manifest", "dial tcp: connection refused"))
+    with pytest.raises(pulumi.RunError, match=r"manifest inspect failed: dial tcp: .*; mend"):
+        worker_image.push(URI, TOKEN, "arm64")
+    assert "build" not in asked.read_text()
+
+
+def test_a_registry_that_hangs_is_told_with_what_to_do(
+    docker: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker("exit 0")
+    run = subprocess.run
+
+    def hangs(command: list[str], **options: Any) -> Any:
+        if "manifest" in command:
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    with pytest.raises(pulumi.RunError, match="docker manifest inspect did not end in 60 s; see"):
+        worker_image.push(URI, TOKEN, "arm64")
 
 
 def test_what_docker_complains_of_is_told_with_what_to_do(docker: Callable[[str], Path]) -> None:

@@ -112,7 +112,7 @@ def test_every_action_is_pinned_by_its_commit_with_its_version_said(path: Path) 
 @by_file
 def test_every_job_ends_by_itself_and_one_of_a_kind_runs(path: Path) -> None:
     for job in jobs(path).values():
-        assert 0 < job["timeout-minutes"] <= 90
+        assert 0 < job["timeout-minutes"] <= 180
         assert job["runs-on"] == "ubuntu-latest"
         assert "group" in (job.get("concurrency") or workflow(path)["concurrency"])
 

@@ -1,8 +1,6 @@
 """What an operator's verbs decide before they touch anything."""
 
-import re
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import rich_click as click
@@ -10,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.environment import wall_clock_ms
-from pipeline.errors import OperatingError, UserError
+from pipeline.errors import UserError
 from pipeline.replay import Quarantined
-from sluice import pulumi_cli
 from sluice.functions import Version
 from sluice.logs import ROUTINE, TROUBLE
 from sluice.options import ago_ms
@@ -139,43 +136,3 @@ def test_rows_of_a_file_and_reason_are_replayed_together_or_not_at_all() -> None
 def test_of_a_file_only_what_nobody_has_is_sent_and_that_once() -> None:
     lines = [b'{"id":"a"}\n', b'{"id":"b"}\n', b'{"id":"b"}\n', b"\xff\n"]
     assert only_missing(lines, frozenset({"a"})) == [lines[1], lines[3]]
-
-
-@pytest.fixture
-def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `pulumi` on the path that notes how it was called; the file of its notes."""
-    notes = tmp_path / "calls"
-    program = tmp_path / "bin" / "pulumi"
-    program.parent.mkdir()
-    held = '{"sluice:shard_count": {"value": "2"}, "aws:region": {"value": "x"}}'
-    program.write_text(
-        f'#!/bin/sh\necho "$@" >> {notes}\n[ "$2" != --json ] || echo \'{held}\'\n'
-        '[ "$1" != refresh ] || exit 255\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
-    return notes
-
-
-def test_a_stack_on_aws_is_changed_by_the_pulumi_cli(pulumi: Path) -> None:
-    assert pulumi_cli.settings("prod") == {"shard_count": "2"}
-    pulumi_cli.configure("prod", {"shard_count": "4", "memory_mb": ""})
-    pulumi_cli.update("prod")
-    pulumi_cli.destroy("prod")
-    assert pulumi.read_text().splitlines() == [
-        "config --json --stack prod --non-interactive",
-        "config set sluice:shard_count 4 --stack prod --non-interactive",
-        "config rm sluice:memory_mb --stack prod --non-interactive",
-        "up --yes --skip-preview --stack prod --non-interactive",
-        "destroy --yes --skip-preview --stack prod --non-interactive",
-    ]
-
-
-def test_pulumi_that_fails_or_is_not_there_is_told_in_one_line(
-    pulumi: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(OperatingError, match="pulumi refresh failed with exit code 255"):
-        pulumi_cli.refresh("prod")
-    monkeypatch.setenv("PATH", str(pulumi.parent))
-    with pytest.raises(UserError, match=re.escape("there is none on the path")):
-        pulumi_cli.update("prod")

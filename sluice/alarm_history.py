@@ -3,17 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
-
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from loadtests.report.facts import AlarmSpan
-from pipeline.environment import CLIENT_CONFIG
-from pipeline.errors import OperatingError
+from sluice import functions
+from sluice.alarms import ON, id_of
 from sluice.stack import Stack
-
-ON: Final = "ALARM"
 
 
 def alarm_spans(stack: Stack, *, since_ms: int) -> tuple[AlarmSpan, ...]:
@@ -21,21 +16,21 @@ def alarm_spans(stack: Stack, *, since_ms: int) -> tuple[AlarmSpan, ...]:
 
     Raises OperatingError when CloudWatch cannot be read.
     """
-    client = boto3.client("cloudwatch", config=CLIENT_CONFIG, **stack.where)
-    pages = client.get_paginator("describe_alarm_history").paginate(
-        AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-        HistoryItemType="StateUpdate",
-        StartDate=datetime.fromtimestamp(since_ms / 1_000, UTC),
-        EndDate=datetime.now(UTC),
-        ScanBy="TimestampAscending",
+    pages = (
+        functions.client(stack, "cloudwatch")
+        .get_paginator("describe_alarm_history")
+        .paginate(
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            HistoryItemType="StateUpdate",
+            StartDate=datetime.fromtimestamp(since_ms / 1_000, UTC),
+            EndDate=datetime.now(UTC),
+            ScanBy="TimestampAscending",
+        )
     )
-    try:
+    with functions.told(f"read the alarms of {stack.name}"):
         items = [item for page in pages for item in page["AlarmHistoryItems"]]
-    except (BotoCoreError, ClientError) as error:
-        raise OperatingError(f"cannot read the alarms of {stack.name}: {error}") from error
-    prefix = stack.outputs["stream_name"].removesuffix("events")
     return spans(
-        items, names={name: name.removeprefix(prefix) for name in stack.outputs.get("alarms", ())}
+        items, names={name: id_of(stack, name) for name in stack.outputs.get("alarms", ())}
     )
 
 

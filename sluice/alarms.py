@@ -39,6 +39,11 @@ class Alarm:
         return runbook_of(self.id)
 
 
+def id_of(stack: Stack, name: str) -> str:
+    """Return the id of an alarm by its name."""
+    return name.removeprefix(f"{stack.prefix}-")
+
+
 def runbook_of(alarm_id: str) -> str:
     """Return the id of the alarm that this one is a part of, as a rule its own."""
     return NUMBER.sub("", alarm_id)
@@ -50,7 +55,7 @@ def read(stack: Stack, ids: Sequence[str] = ()) -> list[Alarm]:
     Raises UserError for an unknown id, OperatingError.
     """
     names = [str(name) for name in stack.outputs["alarms"]]
-    by_id = {_id_of(stack, name): name for name in names}
+    by_id = {id_of(stack, name): name for name in names}
     if unknown := [each for each in ids if each not in by_id]:
         raise UserError(f"there is no alarm {', '.join(unknown)}; there are {', '.join(by_id)}")
     client = functions.client(stack, "cloudwatch")
@@ -105,10 +110,6 @@ def history(stack: Stack, name: str) -> list[tuple[str, str]]:
             MaxRecords=HISTORY_MAX,
         )
     return [(str(i["Timestamp"])[:19], i["HistorySummary"]) for i in answer["AlarmHistoryItems"]]
-
-
-def _id_of(stack: Stack, name: str) -> str:
-    return name.removeprefix(f"sluice-{stack.name}-")
 
 
 @click.command(help=__doc__)

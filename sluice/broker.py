@@ -138,7 +138,7 @@ def brokers_of(stack: Stack) -> Brokers:
         )
     if stack.endpoint is not None:
         return LocalBrokers(stack, kind)
-    cluster = str(stack.outputs["stream_name"]).removesuffix("events") + "brokers"
+    cluster = f"{stack.prefix}-brokers"
     if kind == "pulsar":
         machines = PulsarMachines(functions.client(stack, "autoscaling"), cluster)
         if machines.nodes():

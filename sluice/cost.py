@@ -14,6 +14,7 @@ from infra.costs.drivers import Driver, drivers
 from infra.costs.estimate import Case, Estimate, estimate
 from infra.costs.load import Load
 from infra.costs.prices import own_prices, prices
+from infra.project import NAME
 from infra.settings import Settings, parse
 from pipeline.domain.contracts import CONTRACTS
 from pipeline.errors import UserError
@@ -21,7 +22,7 @@ from sluice.console import OUT, result, result_json
 from sluice.options import json_option
 from sluice.stack import ROOT
 
-PREFIX: Final = "sluice:"
+PREFIX: Final = f"{NAME}:"
 REGION: Final = "aws:region"
 SIZE: Final = 300
 DRIVERS_SHOWN: Final = 8

@@ -75,9 +75,8 @@ def lines(stack: Stack, group: str, *, since_ms: int, errors: bool) -> Iterator[
 def logs(home: Path, stack: str, *, since_ms: int, errors: bool, wanted: str | None) -> None:
     """Print the newest lines, oldest first, each with its time and function."""
     found = stacks.find(home, stack)
-    prefix = f"sluice-{stack}-"
     merged = sorted(
-        (at, name.removeprefix(prefix), text)
+        (at, name.removeprefix(f"{found.prefix}-"), text)
         for name, group in groups(found).items()
         if wanted is None or name.endswith(wanted)
         for at, text in lines(found, group, since_ms=since_ms, errors=errors)

@@ -30,6 +30,11 @@ class Stack:
     """How long a minute of alarms and schedules takes here: less where time is compressed."""
 
     @property
+    def prefix(self) -> str:
+        """What the names of its resources begin with: its stream is called `<prefix>-events`."""
+        return str(self.outputs["stream_name"]).removesuffix("-events")
+
+    @property
     def pace(self) -> str:
         """How fast alarms and schedules go here, in words."""
         if self.minute_seconds == supervisor.Pace.minute_seconds:

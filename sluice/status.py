@@ -4,15 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import boto3
 import rich_click as click
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
-from pipeline.environment import CLIENT_CONFIG
-from pipeline.errors import OperatingError
+from sluice import alarms, workers
 from sluice import stack as stacks
-from sluice import workers
 from sluice.console import OUT, result, result_json
 from sluice.drain import waits_for
 from sluice.options import json_option, stack_option
@@ -36,7 +32,7 @@ def facts_of(stack: Stack) -> dict[str, Any]:
         **_tasks(stack),
         "minute_seconds": stack.minute_seconds,
         "pace": stack.pace,
-        "alarms": _alarms(stack),
+        "alarms": {alarm.name: alarm.state for alarm in alarms.read(stack)},
         "drained": all(status.drained for status in shards),
         "shards": [
             {
@@ -66,25 +62,6 @@ def _told(found: dict[str, Any]) -> str:
     return f"{found['running']} of {found['desired']} run{paused}{rolling}"
 
 
-def _alarms(stack: Stack) -> dict[str, str]:
-    """Return each alarm's state by its name, composites too."""
-    names = stack.outputs.get("alarms")
-    if not names:
-        return {}
-    client = boto3.client("cloudwatch", config=CLIENT_CONFIG, **stack.where)
-    try:
-        pages = client.get_paginator("describe_alarms").paginate(
-            AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        return {
-            alarm["AlarmName"]: alarm["StateValue"]
-            for page in pages
-            for alarm in (*page["MetricAlarms"], *page["CompositeAlarms"])
-        }
-    except (BotoCoreError, ClientError) as error:
-        raise OperatingError(f"cannot read the alarms of {stack.name}: {error}") from error
-
-
 @click.command(help=__doc__)
 @stack_option
 @json_option
@@ -102,7 +79,7 @@ def status(home: Path, stack: str, as_json: bool) -> None:
         if key in facts:
             result(f"{key:13} {_told(facts[key])}")
     states = facts["alarms"].items()
-    on = [name for name, state in states if state == "ALARM"]
+    on = [name for name, state in states if state == alarms.ON]
     result(f"{'alarms':13} {len(states)}, of which on: {', '.join(on) or 'none'}")
     table = Table("shard", "committed", "lag", "state")
     for shard in facts["shards"]:

@@ -28,12 +28,13 @@ from infra.local.provider.kinesis import STREAM
 from infra.local.stack import LocalStack
 from infra.local.state import State, read_identity
 from infra.local.stream_broker import KINDS
+from infra.project import NAME
 from infra.settings import Settings, parse
 from pipeline.contracts import CONTRACTS
 from pipeline.core.faults import check_contracts
 from pipeline.errors import UserError
 
-PROJECT: Final = "sluice"
+PROJECT: Final = NAME
 PROGRAM: Final = "infra"
 LOG: Final = logging.getLogger("sluice.program")
 DEFAULTS: Final = {"package": "local", "retain_data": "false", "destroy_data": "true"}

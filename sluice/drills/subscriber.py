@@ -36,7 +36,7 @@ class Subscriber(threading.Thread):
     def __init__(self, stack: Stack) -> None:
         super().__init__(name="drill-subscriber", daemon=True)
         self._topic = stack.outputs["topic_arn"]
-        self._prefix = stack.outputs["stream_name"].removesuffix("events")
+        self._prefix = f"{stack.prefix}-"
         self._sqs: Any = boto3.client("sqs", config=CLIENT_CONFIG, **stack.where)
         self._sns: Any = boto3.client("sns", config=CLIENT_CONFIG, **stack.where)
         self._over = threading.Event()

@@ -1,5 +1,8 @@
-"""The README's worked example, followed to the letter: a contract of one's own, then its events."""
+"""The README's worked example, followed to the letter, in a copy that has a name of its own: a
+contract of one's own, then its events.
+"""
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,14 +18,16 @@ from tests.integration.cli.conftest import processes_of
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = (
     *("infra", "lambdas", "loadtests", "pipeline", "sluice"),
-    *("uv.lock", "pyproject.toml", "Pulumi.README.md"),
+    *("uv.lock", "pyproject.toml", "Pulumi.README.md", "Pulumi.yaml", "Pulumi.prod.yaml"),
 )
+RENAMED = (("Pulumi.yaml", "name: sluice"), ("Pulumi.prod.yaml", "sluice:"))
+"""What a project's name stands in: its own file, and each stack's as the settings' namespace."""
 LISTED = "CONTRACTS: Final = (DEPARTURES, ACTIONS, PLANE_CHANGES)"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the project whose domain has the README's contract added, and its stack up."""
+    """A renamed copy of the project, the README's contract added to its domain, its stack up."""
     copy = tmp_path_factory.mktemp("project")
     for name in PROJECT:
         source = ROOT / name
@@ -30,6 +35,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy / name)
+    for name, named in RENAMED:
+        text = (copy / name).read_text()
+        assert named in text
+        (copy / name).write_text(text.replace(named, named.replace("sluice", "ours")))
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"```python\n(from pipeline.*?)```", readme, re.DOTALL)
     assert block is not None
@@ -63,6 +72,15 @@ def reading(number: int, celsius: object) -> str:
         f'{{"type":"readings","id":"r-{number}","sequence":{number},'
         f'"event_time":{int(time.time())}000,"sensor":"roof","celsius":{celsius}}}'
     )
+
+
+def test_a_renamed_project_has_names_and_settings_of_its_own(project: Path) -> None:
+    alarms = sluice(project, "alarms", "quarantine-rate", "--json")
+    assert [(each["id"], each["name"]) for each in json.loads(alarms.stdout)["alarms"]] == [
+        ("quarantine-rate", "ours-local-quarantine-rate")
+    ]
+    cost = ("cost", "--stack", "prod", "--rate", "100", "--tables", "3", "--json")
+    assert sluice(project, *cost).stdout == sluice(ROOT, *cost).stdout
 
 
 def test_events_of_ones_own_contract_become_rows_of_their_own_table(project: Path) -> None:

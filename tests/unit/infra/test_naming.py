@@ -1,6 +1,7 @@
 """Physical names: legal for AWS, distinct, and of one stack alone."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from infra.naming import BUCKET_CHARACTERS_MAX, Names
 from pipeline.errors import UserError
+from sluice.stack import Stack
 
 
 def _names(stack: str) -> Names:
@@ -42,3 +44,10 @@ def test_one_account_or_region_more_is_another_bucket() -> None:
     names = _names("dev")
     elsewhere = dataclasses.replace(names, region="us-east-1")
     assert names.lake_bucket != elsewhere.lake_bucket
+
+
+def test_the_command_line_knows_what_names_begin_with() -> None:
+    names = _names("dev")
+    outputs = {"stream_name": names.stream}
+    stack = Stack(name="dev", folder=Path("dev"), outputs=outputs, endpoint=None)
+    assert stack.prefix == names.prefix

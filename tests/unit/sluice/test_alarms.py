@@ -20,13 +20,16 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose CloudWatch answers once."""
     client, stubber = stubbed("cloudwatch")
     told: list[dict[str, Any]] = [
-        {"AlarmName": f"sluice-prod-{id_}", "StateValue": state} for id_, state in STATES.items()
+        {"AlarmName": f"ours-prod-{id_}", "StateValue": state} for id_, state in STATES.items()
     ]
     stubber.add_response(
         "describe_alarms", {"MetricAlarms": told}, {"AlarmNames": ANY, "AlarmTypes": ANY}
     )
     monkeypatch.setattr(functions, "client", lambda *_: client)
-    outputs = {"alarms": [f"sluice-prod-{id_}" for id_ in STATES]}
+    outputs = {
+        "stream_name": "ours-prod-events",
+        "alarms": [f"ours-prod-{id_}" for id_ in STATES],
+    }
     return Stack(name="prod", folder=Path("prod"), outputs=outputs, endpoint=None)
 
 

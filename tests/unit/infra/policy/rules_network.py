@@ -7,16 +7,18 @@ from tests.unit.infra.policy.reach import called
 from tests.unit.infra.policy.stack import Break, Rule, Stack, at, kind_of, statements
 
 PRIVATE: Final = "dev in a private network"
+PRIVATE_AND_SCALED: Final = "prod in a private network"
 ON_KAFKA: Final = "dev on Kafka"
 WORKERS: Final = {"dynamodb", "ecr.api", "ecr.dkr", "logs", "s3"}
 """What a task on Fargate is started and logged by (Amazon ECR guide, "Amazon ECR interface VPC
 endpoints"; ECS guide, "Using the awslogs log driver"), and what a worker calls."""
 TOKEN: Final = ["ecr:GetAuthorizationToken"]
 DESCRIBED: Final = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes"]
+FIGURES: Final = ["cloudwatch:GetMetricData"]
 LAYERS: Final = ["arn:aws:s3:::prod-eu-central-1-starport-layer-bucket/*"]
 """What has no narrower resource, and, last, what ECR signs for."""
 WAYS_OUT: Final = ("EgressOnlyInternetGateway", "InternetGateway", "NatGateway", "Route")
-ENDPOINTS: Final = {"kinesis": "kinesis-streams"}
+ENDPOINTS: Final = {"cloudwatch": "monitoring", "kinesis": "kinesis-streams"}
 """The endpoint of a service, where it is not called as the service's actions are."""
 
 
@@ -82,6 +84,7 @@ def narrow(stack: Stack) -> Iterator[str]:
             if "*" in statement["Resource"] and statement["Action"] not in (
                 TOKEN,
                 DESCRIBED,
+                FIGURES,
             ):
                 yield f"{endpoint.name}: leads to anybody's resources"
             if statement["Resource"] == LAYERS and statement["Action"] == ["s3:GetObject"]:

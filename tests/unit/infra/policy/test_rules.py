@@ -36,6 +36,7 @@ STACKS: Final[dict[str, dict[str, str]]] = {
         "quiet_minutes": "30",
     },
     rules_network.PRIVATE: {"network": "private"},
+    rules_network.PRIVATE_AND_SCALED: {"network": "private"},
     rules_network.ON_KAFKA: {"stream": "kafka"},
     "dev on Kafka without servers": {"stream": "kafka", "kafka_cluster": "serverless"},
     "staging on Kafka": {"stream": "kafka"},

@@ -17,6 +17,7 @@ from pipeline.consumer.wiring import worker_on
 from pipeline.environment import WatcherSettings, WorkerSettings, clients
 from pipeline.ledger.seams import Source
 from pipeline.ledger.state import ShardStatus
+from pipeline.producer.transport import Transport
 from tests.conformance.load import Load, account
 from tests.conformance.streams import (
     PARTITIONS,
@@ -79,10 +80,12 @@ class Place:
         self.workers.append(worker)
         return worker
 
-    def load(self) -> Load:
-        """Return a producer of its own."""
+    def load(self, transport: Transport | None = None) -> Load:
+        """Return a producer of its own, by a transport of its own where none is given."""
         name = f"p{len(self.loads)}"
-        load = Load(self.stream.connection, self.folder, where=self.where, name=name)
+        load = Load(
+            self.stream.connection, self.folder, where=self.where, name=name, transport=transport
+        )
         self.loads.append(load)
         return load
 

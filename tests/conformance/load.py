@@ -20,6 +20,7 @@ from pipeline.names import LAKE_PREFIX
 from pipeline.producer.answers import Answered
 from pipeline.producer.producer import Producer
 from pipeline.producer.settings import ProducerSettings
+from pipeline.producer.transport import Transport
 from pipeline.producer.transports import transport_for
 from pipeline.sources.connections import Connection
 
@@ -42,19 +43,30 @@ class Load:
     """One producer of plane changes, in order for each aircraft, and its history."""
 
     def __init__(
-        self, connection: Connection, folder: Path, *, where: Mapping[str, Any], name: str = "p"
+        self,
+        connection: Connection,
+        folder: Path,
+        *,
+        where: Mapping[str, Any],
+        name: str = "p",
+        transport: Transport | None = None,
     ) -> None:
         self.run = "r"
         self._name = name
         self._folder = folder / "history"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._rows: list[dict[str, Any]] = []
-        transport = transport_for(connection, SETTINGS, where=where)
+        transport = transport or transport_for(connection, SETTINGS, where=where)
         self._producer: Producer[int] = Producer(transport, SETTINGS, self._answered)
 
     @property
     def sent(self) -> int:
         return len(self._rows)
+
+    @property
+    def retries(self) -> int:
+        """How many records were sent again."""
+        return self._producer.metrics().retries
 
     def send(self, events: int, *, poison: bool = False) -> None:
         """Hand over so many events; `poison` marks each of them."""

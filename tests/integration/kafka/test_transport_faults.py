@@ -4,15 +4,12 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra.local.brokers.kafka import LocalKafka
-from infra.local.ports import lasting_ports
 from pipeline.producer import kafka
 from pipeline.producer.answers import Answered
 from pipeline.producer.kafka import KafkaTransport
@@ -22,47 +19,32 @@ from pipeline.producer.settings import ProducerSettings
 from pipeline.sources.connections import KafkaConnection
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_subscription import KafkaSubscription
-from tests.brokers import own_kafka
+from tests.integration.kafka.proxied import Proxied, proxied_kafka
 from tests.integration.kafka.shipments import shipment
 from tests.integration.kafka.topics import Topic, lines_in
-from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, Proxy, fail_with, lose
+from tests.integration.kafka.wire import UNKNOWN_PRODUCER_ID, fail_with, lose
 from tests.integration.readers import Reader, poll_until
 from tests.waiting import until
 
 DELIVERY_SECONDS_MAX = 3.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proxied:
-    """A broker of this module's own: it sends its clients through the proxy."""
-
-    kafka: LocalKafka
-    proxy: Proxy
-
-    def topic(self) -> Topic:
-        servers = self.kafka.bootstrap_servers
-        topic = Topic(
-            connection=KafkaConnection(bootstrap_servers=servers, topic=f"t{uuid4().hex[:12]}"),
-            admin=AdminClient({"bootstrap.servers": servers, "log_level": 0}),
-        )
-        topic.create(1)
-        return topic
-
-
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    (port,) = lasting_ports(1)
-    config = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"}
-    with (
-        own_kafka(tmp_path_factory.mktemp("kafka"), config=config) as started,
-        Proxy(port=port, broker_port=started.port).serving() as proxy,
-    ):
-        yield Proxied(kafka=started, proxy=proxy)
+    """A broker of this module's own."""
+    with proxied_kafka(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
 
 
 @pytest.fixture
 def topic(proxied: Proxied) -> Topic:
-    return proxied.topic()
+    servers = proxied.kafka.bootstrap_servers
+    topic = Topic(
+        connection=KafkaConnection(bootstrap_servers=servers, topic=f"t{uuid4().hex[:12]}"),
+        admin=AdminClient({"bootstrap.servers": servers, "log_level": 0}),
+    )
+    topic.create(1)
+    return topic
 
 
 @pytest.fixture

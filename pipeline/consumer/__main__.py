@@ -37,7 +37,9 @@ def work(stop: threading.Event) -> None:
     made = clients(config=CLIENT_CONFIG.merge(CALLS).merge(connections))
     table, bucket = settings.ledger_table, settings.lake_bucket
     source = source_of(settings.connection, made, table=table, bucket=bucket)
-    subscription = subscription_of(settings.connection, made, table=table)
+    subscription = subscription_of(
+        settings.connection, made, table=table, wanted=settings.wanted_topic
+    )
     gauges = Gauges()
     service = service_on(
         subscription,

@@ -46,7 +46,7 @@ class Gauges:
             "sluice_paused_partitions", "Partitions not fetched.", registry=registry
         )
         self._buffer_bytes = Gauge(
-            "sluice_buffer_bytes", "Bytes fetched, uncommitted.", registry=registry
+            "sluice_buffer_bytes", "Memory of records fetched, uncommitted.", registry=registry
         )
         self._oldest_seconds = Gauge(
             "sluice_oldest_held_age_seconds",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pipeline.consumer.batches import BatchRules, Waiting, due_ms, first_batch
+from pipeline.consumer.batches import BatchRules, Waiting, due_ms, first_batch, weight_bytes
 from pipeline.consumer.trouble import Trouble
 from pipeline.core.records import Position, Record, ShardId
 
@@ -59,7 +59,7 @@ class Partition:
             self._read_to = record.position
             lag_ms = max(0, wall_ms - record.arrival_ms)
             self._held.append(Held(record, now_ms, lag_ms))
-            self.size_bytes += len(record.data)
+            self.size_bytes += weight_bytes(record)
         self._drop_committed()
         return True
 
@@ -69,7 +69,7 @@ class Partition:
             if record.position > self.committed:
                 break
             self._held.popleft()
-            self.size_bytes -= len(record.data)
+            self.size_bytes -= weight_bytes(record)
             self.anchor = record
 
     @property
@@ -80,7 +80,7 @@ class Partition:
         first = self._held[0]
         return Waiting(
             records=len(self._held),
-            size_bytes=self.size_bytes - sum(len(held.record.data) for held in self._batch),
+            size_bytes=self.size_bytes - sum(weight_bytes(held.record) for held in self._batch),
             since_ms=first.since_ms,
             lag_ms=first.lag_ms,
         )

@@ -15,6 +15,7 @@ from pipeline.sources.connections import (
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.sources.subscription import Subscription
+from pipeline.sources.wanted_topic import WantedTopic
 
 
 class TopicSource(Source, Protocol):
@@ -60,11 +61,16 @@ def topic_source_of(
 
 
 def subscription_of(
-    connection: Connection, clients: Mapping[str, Any], *, table: str
+    connection: Connection,
+    clients: Mapping[str, Any],
+    *,
+    table: str,
+    wanted: WantedTopic | None = None,
 ) -> Subscription:
     """Return a worker's own part in the stream; Kinesis' leases lie in the ledger's table.
 
-    Raises UserError for a stream on which events could not be accounted for.
+    A Kafka topic is made first where it is `wanted`. Raises UserError for a stream on which events
+    could not be accounted for, OperatingError for one that there is not.
     """
     match connection:
         case KinesisConnection(stream=name):
@@ -75,6 +81,10 @@ def subscription_of(
             from pipeline.sources.kafka_subscription import KafkaSubscription
             from pipeline.sources.kafka_topic import require_fit
 
+            if wanted is not None:
+                from pipeline.sources.kafka_topic_maker import make_topic
+
+                make_topic(connection, wanted)
             require_fit(connection)
             return KafkaSubscription(connection)
         case PulsarConnection():

@@ -68,7 +68,7 @@ class World:
         self,
         *,
         core: ScriptedCore | None = None,
-        buffer_bytes: int = 10_000,
+        buffer_bytes: int = 1_000_000,
         records_max: int = 100,
         polled_max: int = 100,
         threads: int = 4,
@@ -92,7 +92,7 @@ class World:
             pool=pool,
             settings=LoopSettings(
                 rules=BatchRules(
-                    bytes_max=1_000, records_max=records_max, age_ms=AGE_MS, age_ms_max=2_000
+                    bytes_max=100_000, records_max=records_max, age_ms=AGE_MS, age_ms_max=2_000
                 ),
                 buffer_bytes=buffer_bytes,
                 threads=threads,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.consumer.batches import RECORD_BYTES
 from pipeline.errors import BrokenInvariant, OperatingError
 from pipeline.testing.core import Killed
 from pipeline.testing.memory import MemoryStore
@@ -92,7 +93,10 @@ class Failing(MemoryStore):
 
 def test_a_full_buffer_stops_the_fetching_and_nothing_is_dropped(world: Any) -> None:
     process = world.at_work(
-        *(f"id{number:03}" for number in range(60)), buffer_bytes=20, polled_max=4, records_max=4
+        *(f"id{number:03}" for number in range(60)),
+        buffer_bytes=4 * RECORD_BYTES,
+        polled_max=4,
+        records_max=4,
     )
     process.go(jobs=False)
     held = []
@@ -101,11 +105,19 @@ def test_a_full_buffer_stops_the_fetching_and_nothing_is_dropped(world: Any) -> 
         held.append(process.loop.snapshot.partitions[0].size_bytes)
 
     assert world.shard in process.subscription.paused
-    assert max(held) <= 20 + 4 * 5
+    assert max(held) <= (4 + 4) * (RECORD_BYTES + 10)
     process.until(world.is_in)
     process.go(rounds=2)
     assert world.shard not in process.subscription.paused
     world.simulation.settle()
+
+
+def test_records_without_a_byte_fill_the_buffer_too(world: Any) -> None:
+    process = world.at_work(*[""] * 60, buffer_bytes=20 * RECORD_BYTES, polled_max=4)
+    process.go(rounds=10, jobs=False)
+
+    assert world.shard in process.subscription.paused
+    assert process.loop.snapshot.partitions[0].size_bytes < 25 * (RECORD_BYTES + 10)
 
 
 def test_a_subscription_that_somebody_moved_back_is_sought_again(world: Any) -> None:

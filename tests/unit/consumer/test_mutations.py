@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.consumer import takes
+from pipeline.consumer.batches import weight_bytes
 from pipeline.consumer.loop import Loop
 from pipeline.consumer.partition import Held, Partition
 from pipeline.consumer.schedule import Candidate
@@ -74,7 +75,7 @@ def a_partition_may_have_two_takes(patch: Patch) -> None:
 def a_record_that_comes_again_is_taken_for_new(patch: Patch) -> None:
     def take_in(self: Any, records: Any, *, now_ms: int, wall_ms: int) -> bool:
         self._held += [Held(record, now_ms, 0) for record in records]
-        self.size_bytes += sum(len(record.data) for record in records)
+        self.size_bytes += sum(weight_bytes(record) for record in records)
         return True
 
     patch.setattr(Partition, "take_in", take_in)

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.consumer.batches import BatchRules
+from pipeline.consumer.batches import RECORD_BYTES, BatchRules
 from pipeline.consumer.partition import Partition
 from pipeline.consumer.trouble import BACKOFF_MS_MAX, Trouble, backoff_ms
 from pipeline.core.records import Position, Record, ShardId
 
-RULES = BatchRules(bytes_max=30, records_max=4, age_ms=0, age_ms_max=0)
+RULES = BatchRules(bytes_max=3 * (RECORD_BYTES + 11), records_max=4, age_ms=0, age_ms_max=0)
 TROUBLE = Trouble(text="t", since_ms=0, attempts=1, retry_ms=0)
 
 
@@ -99,7 +99,7 @@ def test_bytes_are_counted_and_batches_contiguous(steps: list[tuple[int, int]]) 
         assert batch == list(range(start, start + len(batch)))
         done = min(put, max(done, done + advance))
         one.succeeded(Position(done) if done else None)
-        assert one.size_bytes == 10 * (put - done)
+        assert one.size_bytes == (RECORD_BYTES + 11) * (put - done)
 
 
 @given(st.integers(1, 100), st.floats(0, 1))

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import botocore.session
@@ -42,6 +43,9 @@ def probe(*, ask_aws: bool) -> Machine:
         kafka=artifacts.installed("kafka"),
         pulsar=artifacts.installed("pulsar"),
         engine=install.find(),
+        uv_on_path=_uv_on_path(),
+        docker=_version(shutil.which("docker"), "version", "--format", "{{.Server.Version}}"),
+        buildx=_version(shutil.which("docker"), "buildx", "version"),
         go=_version(shutil.which("go"), "version"),
         credentials=credentials,
         credentials_fault=fault,
@@ -55,6 +59,17 @@ def _uv() -> str | None:
     """Return the uv on the path, else the one that `dev` installed."""
     own = [ROOT / ".tools" / "uv" / place for place in ("bin/uv", "Scripts/uv.exe")]
     return shutil.which("uv") or next((str(path) for path in own if path.exists()), None)
+
+
+def _uv_on_path() -> Path | None:
+    """Return the uv that a shell finds on its path.
+
+    `uv run`, by which `dev` runs everything, puts the environment with its own uv before that path,
+    and says in `UV` that it did (uv documentation, "Environment variables").
+    """
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    found = shutil.which("uv", path=os.pathsep.join(folders[1 if "UV" in os.environ else 0 :]))
+    return Path(found) if found else None
 
 
 def _version(program: str | None, *words: str) -> Version | None:

@@ -39,6 +39,11 @@ class Machine:
     """Whether Pulsar's files are installed."""
     engine: Path | None
     """Where a Pulumi CLI lies with its Python language host."""
+    uv_on_path: Path | None
+    """The uv that a shell finds; what runs inside the project's environment always finds one."""
+    docker: Version | None
+    """Of the daemon that the client reaches."""
+    buildx: Version | None
     go: Version | None
     credentials: str | None
     """By which method AWS credentials would be found."""
@@ -152,6 +157,14 @@ def _for_aws(machine: Machine) -> tuple[Check, ...]:
             get=f"pulumi.com/docs/install; {build}",
         ),
         Check(
+            name="uv on PATH",
+            ok=machine.uv_on_path is not None,
+            found=str(machine.uv_on_path or "none"),
+            needed_for="pulumi up from a shell: it is the toolchain that Pulumi.yaml names",
+            get='export PATH="$PWD/.venv/bin:$PATH"  (./dev keeps the locked one there)',
+        ),
+        _docker(machine),
+        Check(
             name="Go",
             ok=can_build,
             found=_said(machine.go),
@@ -172,6 +185,17 @@ def _for_aws(machine: Machine) -> tuple[Check, ...]:
             needed_for="verify of a stream and lake of anybody's",
             get="export AWS_REGION=eu-central-1, or aws configure set region eu-central-1",
         ),
+    )
+
+
+def _docker(machine: Machine) -> Check:
+    version = "no daemon answers" if machine.docker is None else _said(machine.docker)
+    return Check(
+        name="Docker",
+        ok=machine.docker is not None and machine.buildx is not None,
+        found=version if machine.buildx else f"{version}; without buildx",
+        needed_for="pulumi up with stream kafka or pulsar, which builds the workers' image",
+        get="docs.docker.com/get-docker; or push it elsewhere: pulumi config set worker_image ...",
     )
 
 

@@ -27,12 +27,18 @@ WELL = Machine(
     kafka=True,
     pulsar=True,
     engine=Path("bin"),
+    uv_on_path=Path("/usr/bin/uv"),
+    docker=(28, 2, 2),
+    buildx=(0, 24, 0),
     go=(1, 25, 11),
     credentials="env",
     region="eu-central-1",
 )
 REQUIRED = ("Python", "uv", "git", "disk space", "a free port")
-OPTIONAL = ("Java", "Kafka", "Pulsar", "Pulumi CLI", "Go", "AWS credentials", "AWS region")
+OPTIONAL = (
+    *("Java", "Kafka", "Pulsar"),
+    *("Pulumi CLI", "uv on PATH", "Docker", "Go", "AWS credentials", "AWS region"),
+)
 
 
 def by_name(machine: Machine) -> dict[str, Check]:
@@ -62,6 +68,9 @@ def test_a_machine_that_has_all_is_ready_and_every_line_says_what_was_found() ->
         ("Kafka", {"kafka": False}),
         ("Pulsar", {"pulsar": False}),
         ("Pulumi CLI", {"engine": None}),
+        ("uv on PATH", {"uv_on_path": None}),
+        ("Docker", {"docker": None}),
+        ("Docker", {"buildx": None}),
         ("Go", {"go": None}),
         ("Go", {"go": (1, 24, 9)}),
         ("AWS credentials", {"credentials": None}),
@@ -90,6 +99,12 @@ def test_the_cli_is_built_where_go_is_and_installed_where_it_is_not() -> None:
     without = replace(WELL, engine=None)
     assert "python -m infra.local.engine" in by_name(without)["Pulumi CLI"].get
     assert "infra.local.engine" not in by_name(replace(without, go=None))["Pulumi CLI"].get
+
+
+def test_what_docker_lacks_is_told_apart() -> None:
+    silent = by_name(replace(WELL, docker=None))["Docker"]
+    assert silent.found == "no daemon answers"
+    assert by_name(replace(WELL, buildx=None))["Docker"].found == "28.2.2; without buildx"
 
 
 def test_aws_is_a_line_only_when_it_was_asked() -> None:
@@ -123,6 +138,39 @@ def test_this_machine_is_seen_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     logged_in = probe(ask_aws=False)
     assert (logged_in.credentials, logged_in.region) == ("env", "eu-west-1")
+
+
+def test_a_shells_uv_is_looked_for_beside_the_environments_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for folder in ("environment", "shell"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "uv").touch(mode=0o755)
+    environment, shell = str(tmp_path / "environment"), str(tmp_path / "shell")
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", environment)
+    assert probe(ask_aws=False).uv_on_path == tmp_path / "environment" / "uv"
+    monkeypatch.setenv("UV", f"{environment}/uv")
+    assert probe(ask_aws=False).uv_on_path is None
+    monkeypatch.setenv("PATH", f"{environment}{os.pathsep}{shell}")
+    assert probe(ask_aws=False).uv_on_path == tmp_path / "shell" / "uv"
+
+
+def test_the_daemon_and_its_builder_are_asked_for_their_versions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\ncase "$*" in\n"version --format {{.Server.Version}}") echo 28.2.2 ;;\n'
+        '"buildx version") echo github.com/docker/buildx v0.24.0 d0e5e86 ;;\nesac\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = probe(ask_aws=False)
+    assert (found.docker, found.buildx) == ((28, 2, 2), (0, 24, 0))
+    docker.write_text("#!/bin/sh\necho; echo no daemon >&2; exit 1\n")
+    found = probe(ask_aws=False)
+    assert (found.docker, found.buildx) == (None, None)
 
 
 @pytest.mark.usefixtures("no_aws")

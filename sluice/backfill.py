@@ -16,7 +16,7 @@ from pipeline.core.records import Record, ShardId
 from pipeline.environment import wall_clock_ms
 from pipeline.errors import OperatingError, Refused, UserError
 from pipeline.ledger.claims import Claim, Claims
-from pipeline.replay import Quarantined, ids_of, read_quarantine, send_again
+from pipeline.replay import Quarantined, ids_of, read_quarantine, send_again, stored_ids
 from pipeline.sinks.lake_reader import copy_lake
 from pipeline.sources.time_range import read_between, read_on
 from pipeline.worker import Worker
@@ -24,7 +24,6 @@ from sluice import stack as stacks
 from sluice.console import result, say
 from sluice.drain import DRAIN_SECONDS_MAX, drain_stack
 from sluice.options import ago_ms, stack_option
-from sluice.query import ask
 from sluice.replay import ID_FIELDS, take_claim
 from sluice.stack import Stack
 from sluice.streams import stack_transport, worker_of
@@ -34,20 +33,19 @@ CLAIMED: Final = "stream"
 REASON: Final = "backfill"
 
 
-def known_ids(stack: Stack) -> frozenset[str]:
-    """Return every id that the lake or its quarantine holds. Raises OperatingError."""
+def known_ids(stack: Stack, ids: frozenset[str]) -> frozenset[str]:
+    """Return which of the ids the lake or its quarantine holds. Raises OperatingError."""
     with tempfile.TemporaryDirectory(prefix="sluice-known-") as folder:
         lake = Path(folder)
         copy_lake(stack.environment.s3, stack.environment.settings.lake_bucket, lake)
-        found = {
-            event_id for row in read_quarantine(lake)[0] for event_id in ids_of(row, ID_FIELDS)
-        }
-        for contract in CONTRACTS:
-            if any((lake / contract.table).glob("dt=*")):
-                rows = ask(lake, f'SELECT "{contract.id_field}" FROM "{contract.table}"')
-                if rows is not None:
-                    found.update(str(row[0]) for row in rows.fetchall())
-    return frozenset(found)
+        refused = (ids & ids_of(row, ID_FIELDS) for row in read_quarantine(lake)[0])
+        return stored_ids(lake, CONTRACTS, ids).union(*refused)
+
+
+def lines_of(data: bytes) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """Yield the lines of a record, each with the ids that it shows."""
+    for line in (line for body in payloads_of(data) for line in body.split(b"\n")):
+        yield line, readable_ids(line, ID_FIELDS)
 
 
 def missing_of(data: bytes, known: set[str]) -> tuple[bytes, int]:
@@ -58,8 +56,7 @@ def missing_of(data: bytes, known: set[str]) -> tuple[bytes, int]:
     quarantine, as it is: it is left out.
     """
     left: list[bytes] = []
-    for line in (line for body in payloads_of(data) for line in body.split(b"\n")):
-        ids = readable_ids(line, ID_FIELDS)
+    for line, ids in lines_of(data):
         if ids and known.isdisjoint(ids):
             left.append(line)
             known.update(ids)
@@ -81,22 +78,38 @@ def backfill_stack(stack: Stack, *, since_ms: int, until_ms: int) -> Counter[str
             f"use --until {window_ms // 1000 + 1}s, or wait"
         )
     drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX)
+    # Read twice, first for the ids to ask for: memory may hold those of a span, not of every lake.
+    asked = _ids_between(stack, since_ms=since_ms, until_ms=until_ms)
     claims = Claims(stack.environment.dynamodb, stack.environment.settings.ledger_table)
     try:
         claim = take_claim(claims, file=CLAIMED, reason=REASON)
     except Refused:
         raise OperatingError("somebody else backfills now; wait until that one is over") from None
     try:
-        fates = _send(stack, claim, since_ms=since_ms, until_ms=until_ms)
+        fates = _send(stack, claim, asked, since_ms=since_ms, until_ms=until_ms)
         drain_stack(stack, seconds_max=DRAIN_SECONDS_MAX)
     finally:
         claims.advance(replace(claim, deadline_ms=0))  # over: the next one may take it
     return fates
 
 
-def _send(stack: Stack, claim: Claim, *, since_ms: int, until_ms: int) -> Counter[str]:
+def _ids_between(stack: Stack, *, since_ms: int, until_ms: int) -> frozenset[str]:
+    """Return the ids that a span of the stream shows."""
+    with worker_of(stack) as worker:
+        return frozenset(
+            event_id
+            for shard in worker.source.shards()
+            for record in _records(stack, worker, shard.shard, since_ms, until_ms)
+            for _, ids in lines_of(record.data)
+            for event_id in ids
+        )
+
+
+def _send(
+    stack: Stack, claim: Claim, asked: frozenset[str], *, since_ms: int, until_ms: int
+) -> Counter[str]:
     """Send what is missing, shard by shard. Raises OperatingError once the claim is over (T24)."""
-    known = set(known_ids(stack))
+    known = set(known_ids(stack, asked))
     fates: Counter[str] = Counter()
     with worker_of(stack) as worker, stack_transport(stack) as transport:
         for shard in worker.source.shards():

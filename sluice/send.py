@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,8 @@ def send(home: Path, stack: str, file: Path | None, *, missing: bool) -> None:
         lines: Iterable[bytes] = source
         if missing:
             every = source.readlines()
-            lines = only_missing(every, known_ids(found))
+            asked = frozenset(chain.from_iterable(readable_ids(line, ID_FIELDS) for line in every))
+            lines = only_missing(every, known_ids(found, asked))
             result(f"{'there already':13} {len(every) - len(lines):,}")
         answers = send_lines(found, lines)
     for answer in Answer:

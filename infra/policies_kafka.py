@@ -39,6 +39,23 @@ def read_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
     ]
 
 
+def make_topic(cluster_arn: str, *, topic: str) -> list[Statement]:
+    """Make one topic, and give it more partitions and other properties later.
+
+    A worker does so where MSK does not (`pipeline.sources.kafka_topic_maker`).
+    """
+    return [
+        allow(
+            [
+                "kafka-cluster:AlterTopic",
+                "kafka-cluster:AlterTopicDynamicConfiguration",
+                "kafka-cluster:CreateTopic",
+            ],
+            [topic_arn(cluster_arn, topic)],
+        )
+    ]
+
+
 def watch_topic(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
     """Read one topic by position, and send it canaries as an idempotent producer does.
 

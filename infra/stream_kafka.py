@@ -19,6 +19,11 @@ IN_SYNC_MIN: Final = 2
 """With `acks=all` an acknowledged record is on two brokers, and one may be away."""
 MESSAGE_BYTES_MAX: Final = 1_048_588
 """Kafka's own default; a sealed shipment is smaller."""
+SERVERLESS_TAKES: Final = (
+    *("cleanup.policy", "max.message.bytes", "message.timestamp.type", "retention.ms"),
+)
+"""Of a topic's properties (MSK developer guide, "Configuration properties for MSK Serverless
+clusters"): the rest are as we want them there."""
 MONITORING: Final = "PER_TOPIC_PER_BROKER"
 MS_PER_HOUR: Final = 3_600_000
 _PROPERTIES: Final = {
@@ -93,7 +98,10 @@ class KafkaStreamArgs:
 
 
 class KafkaStream(pulumi.ComponentResource):
-    """A cluster that speaks TLS and IAM alone, and, on provisioned brokers, its topic."""
+    """A cluster that speaks TLS and IAM alone, and, on provisioned brokers, its topic.
+
+    On a serverless cluster the workers make the topic, as `wanted_topic` says.
+    """
 
     cluster_arn: pulumi.Output[str]
     bootstrap_servers: pulumi.Output[str]
@@ -197,8 +205,8 @@ class KafkaStream(pulumi.ComponentResource):
         )
 
     def _topic(self, cluster: aws.msk.Cluster) -> None:
-        """Make the topic: MSK does it for provisioned brokers alone (MSK developer guide, "Create
-        topics in an Amazon MSK cluster").
+        """Make the topic: MSK does it for provisioned brokers alone (MSK developer guide, "Topic
+        Operations", "Requirements for using topic APIs").
         """
         topic = self._args.topic
         aws.msk.Topic(
@@ -249,3 +257,15 @@ def topic_properties(topic: TopicArgs) -> dict[str, Any]:
         "retention.ms": topic.retention_hours * MS_PER_HOUR,
         "unclean.leader.election.enable": False,
     }
+
+
+def wanted_topic(topic: TopicArgs) -> str:
+    """Return what workers of a serverless cluster make, as `SLUICE_WANTED_TOPIC` takes it.
+
+    Its topics hold 250 GiB a partition unless told to keep all until it expires.
+    """
+    ours = topic_properties(topic)
+    properties = {name: str(ours[name]) for name in SERVERLESS_TAKES} | {"retention.bytes": "-1"}
+    return json.dumps(
+        {"partitions": topic.partition_count, "properties": properties}, sort_keys=True
+    )

@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.scaling import Scaling
 from pipeline.sources.connections import Connection
 from pipeline.sources.credentials import with_credentials
+from pipeline.sources.wanted_topic import WantedTopic
 from pipeline.watcher.settings import Watched
 
 CLIENT_CONFIG: Final = Config(
@@ -84,6 +85,10 @@ class WorkerSettings(Variables):
     connection: Annotated[Connection, BeforeValidator(_from_text)] = Field(
         alias=names.ENV_CONNECTION
     )
+    wanted_topic: Annotated[WantedTopic | None, BeforeValidator(_from_text)] = Field(
+        default=None, alias=names.ENV_WANTED_TOPIC
+    )
+    """The Kafka topic that a worker makes before it reads; None: somebody else makes it."""
     ledger_table: str = Field(alias=names.ENV_LEDGER_TABLE, min_length=3)
     lake_bucket: str = Field(alias=names.ENV_LAKE_BUCKET, min_length=3)
     window_seconds: int = Field(default=300, alias=names.ENV_WINDOW_SECONDS, ge=1)

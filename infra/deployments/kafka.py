@@ -11,9 +11,15 @@ from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Access, Stream, Workers
 from infra.naming import Names
 from infra.policies import Statement
-from infra.policies_kafka import read_topic, watch_topic
+from infra.policies_kafka import make_topic, read_topic, watch_topic
 from infra.settings import Settings
-from infra.stream_kafka import BrokerArgs, KafkaStream, KafkaStreamArgs, TopicArgs
+from infra.stream_kafka import (
+    BrokerArgs,
+    KafkaStream,
+    KafkaStreamArgs,
+    TopicArgs,
+    wanted_topic,
+)
 from infra.watched_topic import topic_of
 
 
@@ -30,6 +36,7 @@ class KafkaDeployment:
         self._workers = Workers(settings, names, self._base)
         servers, cluster_arn = self._broker()
         provisioned = settings.kafka_cluster == "provisioned"
+        serverless = settings.kafka_cluster == "serverless"
         watched = WatchedWorkers(
             settings,
             names,
@@ -42,8 +49,9 @@ class KafkaDeployment:
             Stream(
                 connection=pulumi.Output.from_input(servers).apply(self._connected),
                 name=names.stream,
-                worker=self._access(cluster_arn, read_topic),
+                worker=self._access(cluster_arn, make_and_read if serverless else read_topic),
                 watcher=self._access(cluster_arn, watch_topic),
+                wanted_topic=wanted_topic(self._topic) if serverless else None,
             ),
         )
 
@@ -58,6 +66,15 @@ class KafkaDeployment:
             rights=cluster_arn.apply(
                 lambda arn: rights(arn, topic=names.stream, group=names.worker)
             )
+        )
+
+    @property
+    def _topic(self) -> TopicArgs:
+        settings = self._settings
+        return TopicArgs(
+            topic=self._names.stream,
+            partition_count=settings.partition_count,
+            retention_hours=settings.retention_hours,
         )
 
     def _broker(self) -> tuple[pulumi.Input[str], pulumi.Output[str] | None]:
@@ -79,11 +96,7 @@ class KafkaDeployment:
                     log_group=names.broker_log_group(names.broker_cluster),
                     log_days=settings.log_days,
                 ),
-                topic=TopicArgs(
-                    topic=names.stream,
-                    partition_count=settings.partition_count,
-                    retention_hours=settings.retention_hours,
-                ),
+                topic=self._topic,
                 network=self._workers.network,
                 key_arn=self._base.key_arn,
                 retain=settings.retain_data,
@@ -103,3 +116,11 @@ class KafkaDeployment:
             "security": security,
             **({"region": self._names.region} if security == "iam" else {}),
         }
+
+
+def make_and_read(cluster_arn: str, *, topic: str, group: str) -> list[Statement]:
+    """Return what a worker may do that makes its topic before it reads it."""
+    return [
+        *make_topic(cluster_arn, topic=topic),
+        *read_topic(cluster_arn, topic=topic, group=group),
+    ]

@@ -54,6 +54,8 @@ class Stream:
     admin_url: pulumi.Input[str | None] = None
     bookie_url: pulumi.Input[str | None] = None
     """Where the watcher asks about a Pulsar's brokers and bookies."""
+    wanted_topic: str | None = None
+    """What workers make before they read (`pipeline.sources.wanted_topic`)."""
 
 
 class Workers:
@@ -107,6 +109,7 @@ class Workers:
     ) -> WorkerService:
         """Make the service that works on a stream."""
         settings, names = self._settings, self._names
+        wanted = stream.wanted_topic
         return WorkerService(
             "worker",
             names.worker_cluster,
@@ -123,6 +126,7 @@ class Workers:
                 variables={
                     **self._variables(stream),
                     seams.ENV_WORKER_BATCH_AGE_MS: str(settings.worker_batch_ms),
+                    **({} if wanted is None else {seams.ENV_WANTED_TOPIC: wanted}),
                 },
                 statements=self._rights(stream.worker, process_topic),
                 log_group=self._worker_log,

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import threading
 from typing import Final
 
 from botocore.config import Config
@@ -13,7 +12,7 @@ from pipeline.consumer.pool import ThreadPool
 from pipeline.consumer.streams import source_of, subscription_of
 from pipeline.consumer.wiring import service_on, worker_on
 from pipeline.environment import CLIENT_CONFIG, WorkerSettings, clients, long_running_settings
-from pipeline.long_running import leave, run
+from pipeline.long_running import Stop, leave, run
 from pipeline.worker import THREADS
 
 log = logging.getLogger("sluice.worker")
@@ -30,7 +29,7 @@ CALLS: Final = Config(
 """A call is over within 25 seconds, so that a take's last one ends before its deadline."""
 
 
-def work(stop: threading.Event) -> None:
+def work(stop: Stop) -> None:
     """Work until told to stop. Raises what ends a worker."""
     settings = long_running_settings(WorkerSettings)
     connections = Config(max_pool_connections=(settings.threads + BESIDE_TAKES) * THREADS)

@@ -37,15 +37,7 @@ def require_fit(
     complaints = Complaints()
     admin = make(AdminClient, client_settings(connection, complaints, token=token))
     partitions_of(admin, connection, complaints, seconds_max=seconds_max)
-    resource = ConfigResource(ResourceType.TOPIC, connection.topic)
-    asked = admin.describe_configs([resource], request_timeout=seconds_max)
-    answer: Future[dict[str, Any]] = asked[resource]
-    try:
-        found = {name: str(entry.value) for name, entry in answer.result(2 * seconds_max).items()}
-    except TimeoutError as error:
-        raise complaints.unreachable(connection, "no answer") from error
-    except KafkaException as error:
-        raise trouble_of(connection, error) from error
+    found = properties_of(admin, connection, complaints, seconds_max=seconds_max)
     if found[CLOCK] != "LogAppendTime":
         raise UserError(
             f"Kafka topic {connection.topic} has {CLOCK}={found[CLOCK]}: producers' clocks would"
@@ -56,3 +48,22 @@ def require_fit(
             f"Kafka topic {connection.topic} has {CLEANUP}={found[CLEANUP]}: events that share a"
             f" key would vanish unseen; set {CLEANUP}=delete on the topic"
         )
+
+
+def properties_of(
+    admin: AdminClient,
+    connection: KafkaConnection,
+    complaints: Complaints,
+    *,
+    seconds_max: float = ANSWER_SECONDS_MAX,
+) -> dict[str, str]:
+    """Return the topic's properties, defaults included. Raises OperatingError."""
+    resource = ConfigResource(ResourceType.TOPIC, connection.topic)
+    asked = admin.describe_configs([resource], request_timeout=seconds_max)
+    answer: Future[dict[str, Any]] = asked[resource]
+    try:
+        return {name: str(entry.value) for name, entry in answer.result(2 * seconds_max).items()}
+    except TimeoutError as error:
+        raise complaints.unreachable(connection, "no answer") from error
+    except KafkaException as error:
+        raise trouble_of(connection, error) from error

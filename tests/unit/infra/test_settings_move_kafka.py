@@ -8,6 +8,7 @@ import pytest
 
 from infra.settings_kafka import KafkaSettings
 from infra.settings_worker import WorkerSettings
+from pipeline.sources.wanted_topic import WantedTopic
 
 ON_KAFKA = {"stream": "kafka", "package": "local"}
 GIVEN = {
@@ -35,6 +36,7 @@ def _alarm(rule: str, *, moved: str = "threshold") -> set[str]:
 
 
 WATCH = "watcher-definition.environment.SLUICE_WATCH"
+WANTED_TOPIC = "worker-definition.environment.SLUICE_WANTED_TOPIC"
 
 Moved = tuple[Mapping[str, str], str, set[str]]
 
@@ -189,10 +191,32 @@ def test_a_cluster_without_servers_has_no_brokers_to_size_and_all_else_is_the_sa
     assert ours - {"dashboard"} == {
         *("stream", "stream-configuration", "stream-log-group", "stream-topic"),
         *("alarms-broker-down", "alarms-broker-disk", "alarms-under-replicated"),
+        # Workers make the topic there.
+        *("worker-definition", "worker-task-policy"),
         # Of what the page is made, and how many brokers are looked for.
         *("alarms-data-at-risk", "watcher-definition"),
     }
     assert {key for key in moved if key.startswith("watcher-definition")} == {WATCH}
+    assert {key for key in moved if key.startswith("worker-definition")} == {WANTED_TOPIC}
+
+
+def test_workers_make_the_topic_of_a_cluster_without_servers_as_the_settings_say(
+    register: Callable[..., Any],
+) -> None:
+    serverless = {**ON_KAFKA, "kafka_cluster": "serverless"}
+    chosen = {**serverless, "partition_count": "9", "retention_hours": "48"}
+    wanted = WantedTopic.model_validate_json(_flat(register(chosen))[WANTED_TOPIC])
+    # MSK developer guide, "Configuration properties for MSK Serverless clusters": no others.
+    assert wanted == WantedTopic(
+        partitions=9,
+        properties={
+            "cleanup.policy": "delete",
+            "max.message.bytes": "1048588",
+            "message.timestamp.type": "LogAppendTime",
+            "retention.bytes": "-1",
+            "retention.ms": str(48 * 3_600_000),
+        },
+    )
 
 
 def test_a_given_cluster_is_made_and_allowed_into_by_nobody(register: Callable[..., Any]) -> None:

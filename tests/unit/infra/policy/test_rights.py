@@ -139,6 +139,40 @@ def test_the_watcher_reads_its_topic_and_sends_canaries_in_no_group(
     }
 
 
+TOPIC_ACTIONS: Final = {
+    "create_topics": "CreateTopic",
+    "create_partitions": "AlterTopic",
+    "incremental_alter_configs": "AlterTopicDynamicConfiguration",
+    "describe_configs": "DescribeTopicDynamicConfiguration",
+    "list_topics": "DescribeTopic",
+}
+"""MSK guide, "Semantics of IAM authorization policy actions and resources", by the client's names
+of what they allow."""
+
+
+@pytest.mark.parametrize(
+    ("cluster", "entry", "of"),
+    [
+        ("provisioned", "require_fit", "pipeline.sources.kafka_topic"),
+        ("serverless", "make_topic", "pipeline.sources.kafka_topic_maker"),
+    ],
+)
+def test_workers_may_do_with_their_topic_what_they_do_before_they_read_it(
+    cluster: str, entry: str, of: str, register: Callable[..., Any]
+) -> None:
+    registered = register({"stream": "kafka", "package": "local", "kafka_cluster": cluster})
+    granted = {
+        action.removeprefix("kafka-cluster:"): statement["Resource"]
+        for statement in statements(registered.resources["worker-task-policy"])
+        for action in statement["Action"]
+        if action.startswith("kafka-cluster:") and "Topic" in action
+    }
+    reached = attributes_reached(entry, of=of)
+    assert set(granted) == {action for called, action in TOPIC_ACTIONS.items() if called in reached}
+    arn = registered.resources["stream"].outputs["arn"].replace(":cluster/", ":topic/")
+    assert {topic for each in granted.values() for topic in each} == {f"{arn}/sluice-dev-events"}
+
+
 def test_watcher_and_workers_are_told_secrets_of_their_own(register: Callable[..., Any]) -> None:
     registered = register({"stream": "pulsar", "package": "local"})
     secrets = registered.outputs["broker_secrets"]

@@ -12,6 +12,7 @@ import rich_click as click
 
 from infra.documentation import PAGES, settings_page
 from infra.settings import Settings
+from pipeline.environment import WorkerSettings
 from sluice.__main__ import VERBS, sluice
 from tests import local_aws
 from tests.documents import (
@@ -216,6 +217,17 @@ def test_every_setting_is_documented_with_what_it_decides() -> None:
 def test_every_setting_stands_in_the_reference_configuration() -> None:
     text = (ROOT / "Pulumi.prod.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"sluice:(\w+):", text)) == set(Settings.model_fields)
+
+
+def test_every_variable_that_a_worker_may_do_without_is_documented_with_its_default() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(SLUICE_\w+)` \| `(\S+)` \| .+ \|$", page, flags=re.MULTILINE)
+    fields = WorkerSettings.model_fields.values()
+    assert told == [
+        (field.alias, str(field.default))
+        for field in fields
+        if not field.is_required() and field.default is not None
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=str)

@@ -1,5 +1,6 @@
 """What a change does under the real engine: in place, by replacement, over drift and failure."""
 
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -166,7 +167,7 @@ def test_an_interrupted_up_is_finished_by_the_next_one(
         lambda: "sluice-changing-lake" in str(client("s3").list_buckets()["Buckets"]),
         seconds_max=INTERRUPTED_SECONDS_MAX,
     )
-    running.send_signal(signal.SIGINT)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: the program is told as well
     text, _ = running.communicate(timeout=INTERRUPTED_SECONDS_MAX)
     assert running.returncode != 0, text
     stack(*UP, stack="changing")

@@ -20,21 +20,28 @@ def dev(engine: Any, aws: Any, package_file: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def up(dev: Any) -> Any:
+def previewed(dev: Any) -> Any:
+    """What a preview says that the first `up` would do."""
+    return dev("preview")
+
+
+@pytest.fixture(scope="module")
+def up(dev: Any, previewed: Any) -> Any:
     """What the first `up` did."""
     return dev("up", "--yes", "--skip-preview")
 
 
-def test_preview_creates_nothing(dev: Any, client: Callable[[str], Any]) -> None:
-    steps = dev("preview").steps
-    assert steps["create"] > 60
+def test_preview_creates_nothing(previewed: Any, client: Callable[[str], Any]) -> None:
+    assert previewed.steps["create"] > 60
     assert client("kinesis").list_streams()["StreamNames"] == []
     assert "sluice-dev" not in str(client("s3").list_buckets()["Buckets"])
     assert client("dynamodb").list_tables()["TableNames"] == []
 
 
-def test_up_creates_what_preview_said(dev: Any, up: Any, client: Callable[[str], Any]) -> None:
-    assert set(up.steps) == {"created"}
+def test_up_creates_what_preview_said(
+    dev: Any, previewed: Any, up: Any, client: Callable[[str], Any]
+) -> None:
+    assert up.steps == {"created": previewed.steps["create"]}
     outputs = dev.outputs()
     assert client("kinesis").list_streams()["StreamNames"] == [outputs["stream_name"]]
     assert client("dynamodb").list_tables()["TableNames"] == [outputs["ledger_table"]]
@@ -78,7 +85,14 @@ def test_destroy_leaves_nothing(dev: Any, up: Any, client: Callable[[str], Any])
     assert "sluice-dev" not in str(client("s3").list_buckets()["Buckets"])
     assert client("dynamodb").list_tables()["TableNames"] == []
     assert client("lambda").list_functions()["Functions"] == []
-    assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    alarms = client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    assert (alarms["MetricAlarms"], alarms["CompositeAlarms"]) == ([], [])
+    assert client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     assert client("sns").list_topics()["Topics"] == []
     assert client("iam").list_roles()["Roles"] == []
     assert client("logs").describe_log_groups()["logGroups"] == []
+    assert client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+    assert client("events").list_rules()["Rules"] == []
+    assert client("glue").get_databases()["DatabaseList"] == []
+    assert "alias/sluice" not in str(client("kms").list_aliases()["Aliases"])
+    assert dev.state()["deployment"].get("resources", []) == []

@@ -109,7 +109,7 @@ def test_imports_point_one_way() -> None:
     assert found == []
 
 
-def test_the_program_imports_only_names_and_contracts_of_the_pipeline() -> None:
+def test_the_program_imports_nothing_of_the_pipeline_that_does_its_work() -> None:
     found = [
         f"{name}:{line}: {module}"
         for name, tree in findings_of([p for p in SOURCES if p.is_relative_to(ROOT / "infra")])

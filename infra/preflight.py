@@ -5,7 +5,7 @@ Imports nothing of the program, so that it also speaks where the program itself 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Final
 
@@ -21,6 +21,12 @@ REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 
 OTHER_PARTITION: Final = re.compile(r"(cn|us-gov|us-iso\w*|eu-isoe|eusc)-.*")
 """AWS IAM user guide, "Amazon Resource Names (ARNs)": partitions whose ARNs begin otherwise."""
+
+UNRESERVED_RUNS_MIN: Final = 100
+"""AWS Lambda developer guide, "Configuring reserved concurrency for a function": what an account
+keeps for functions that reserve nothing."""
+CONCURRENCY_QUOTA: Final = ("lambda", "L-B99A9384")
+"""Service and code of "Concurrent executions" (Service Quotas): 1,000, in a new account maybe 10."""
 
 CALLER_IDENTITY: Final = "aws:index/getCallerIdentity:getCallerIdentity"
 REASON_CHARACTERS_MAX: Final = 300
@@ -145,6 +151,42 @@ def account_faults(account: str, allowed: str | None) -> list[str]:
     return [
         f"these credentials are of account {account}, but aws:allowedAccountIds of the stack's "
         f"file lists {', '.join(accounts)}: use those of the right account (AWS_PROFILE)"
+    ]
+
+
+def concurrency_faults(runs_max: float | None, reserved: int) -> list[str]:
+    """Return why Lambda would not keep so many concurrent runs for the functions of this stack.
+
+    `runs_max` is what the account has in the region, None where it would not say: what other
+    functions reserve comes on top, so that Lambda may still refuse what is let through here.
+    """
+    if not reserved or runs_max is None or runs_max - reserved >= UNRESERVED_RUNS_MIN:
+        return []
+    service, code = CONCURRENCY_QUOTA
+    return [
+        f"the stack's functions reserve {reserved} concurrent runs, but of the {runs_max:.0f} that "
+        f"this account has in this region Lambda keeps {UNRESERVED_RUNS_MIN} unreserved: ask for "
+        "more, and deploy once they are granted (aws service-quotas request-service-quota-increase "
+        f"--service-code {service} --quota-code {code} --desired-value 1000)"
+    ]
+
+
+def namespace_faults(project: str, keys: Iterable[str], settings: Collection[str]) -> list[str]:
+    """Return which keys of the stack's file are settings that a project of this name never reads.
+
+    They are of the name that the project had before: all of them would be at their defaults.
+    """
+    lost = sorted(
+        key
+        for key in keys
+        for namespace, _, name in [key.partition(":")]
+        if namespace not in (project, "aws", "pulumi") and name in settings
+    )
+    if not lost:
+        return []
+    return [
+        f"{', '.join(lost)}: a setting of another project than {project}, as Pulumi.yaml calls "
+        f"this one: write {project}:{lost[0].partition(':')[2]}, and so on, in the stack's file"
     ]
 
 

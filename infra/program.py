@@ -13,6 +13,7 @@ from infra import preflight
 from infra.deployments.kafka import KafkaDeployment
 from infra.deployments.kinesis import KinesisDeployment
 from infra.deployments.pulsar import PulsarDeployment, check_names
+from infra.deployments.watchers import reserved_runs
 from infra.function_package import function_archive
 from infra.naming import Names
 from infra.settings import Settings, load
@@ -38,11 +39,15 @@ class Deployment(Protocol):
 def make_stack() -> None:
     """Make one stack. Raises pulumi.RunError, before anything is made, for what is refused."""
     project, stack = pulumi.get_project(), pulumi.get_stack()
+    given = pulumi.runtime.config.CONFIG.get()
+    preflight.refuse(preflight.namespace_faults(project, given, Settings.model_fields))
     settings = load(project)
     preflight.refuse(preflight.region_faults(aws.config.region))
     account, region = _caller()
     allowed = pulumi.Config("aws").get("allowedAccountIds")
     preflight.refuse(preflight.account_faults(account, allowed))
+    if reserved := reserved_runs(settings):
+        preflight.refuse(preflight.concurrency_faults(_runs_max(), reserved))
     try:
         check_contracts(CONTRACTS)
         names = Names(project=project, stack=stack, account=account, region=region)
@@ -80,3 +85,13 @@ def _caller() -> tuple[str, str]:
     # The SDK raises a plain Exception for whatever a provider or AWS refuses.
     except Exception as error:
         raise pulumi.RunError(preflight.unanswered(str(error))) from None
+
+
+def _runs_max() -> float | None:
+    """Return how many functions the account may run at once; None if the caller may not ask."""
+    service, code = preflight.CONCURRENCY_QUOTA
+    try:
+        return aws.servicequotas.get_service_quota(service_code=service, quota_code=code).value
+    # As above. Nothing is lost: Lambda itself refuses, later.
+    except Exception:
+        return None

@@ -9,6 +9,8 @@ from infra.alarms_page import alarm_ids
 from infra.preflight import (
     UNANSWERED,
     account_faults,
+    concurrency_faults,
+    namespace_faults,
     region_faults,
     unanswered,
     version_faults,
@@ -102,6 +104,8 @@ def test_a_message_that_nobody_says_is_noticed() -> None:
         *account_faults("111111111111", "[]"),
         *account_faults("111111111111", '["222222222222"]'),
         *version_faults((3, 9), {"pulumi": "3.1.0"}),
+        *concurrency_faults(10, 2),
+        *namespace_faults("ours", ["sluice:memory_mb"], ["memory_mb"]),
     ],
 )
 def test_whatever_is_refused_beforehand_is_explained(fault: str) -> None:

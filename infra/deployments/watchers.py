@@ -80,6 +80,17 @@ class Watchers:
         return {kind: made.function_name for kind, made in self._made.items()}
 
 
+def reserved_runs(settings: Settings) -> int:
+    """Return how many concurrent runs the functions of a stack keep for themselves, all together.
+
+    A topic has workers in place of functions.
+    """
+    if settings.stream != "kinesis":
+        return 0
+    single = [True, settings.audit_minutes > 0, settings.scaling is not None]
+    return CONCURRENCY_MAX * sum(single) + (settings.concurrency_max or 0)
+
+
 def _sweeper(names: Names, functions: Functions) -> ScheduledFunction:
     return ScheduledFunction(
         "sweeper",

@@ -74,6 +74,19 @@ REGION: Final = Invoke(
     call=None,
     outputs={"region": "$region", "id": "$region", "name": "$region"},
 )
+CONCURRENCY: Final = Invoke(
+    token="aws:servicequotas/getServiceQuota:getServiceQuota",
+    service="lambda",
+    arguments=("serviceCode", "quotaCode"),
+    call=Call(operation="get_account_settings", into="read"),
+    outputs={
+        "id": "$quotaCode",
+        "serviceCode": "$serviceCode",
+        "quotaCode": "$quotaCode",
+        "value": "$read.AccountLimit.ConcurrentExecutions",
+    },
+)
+"""Lambda's own word for the one quota that the program asks for: there is no Service Quotas."""
 INVOKES: Final[dict[str, Invoke]] = {
-    invoke.token: invoke for invoke in (CALLER_IDENTITY, REGION, *ec2.INVOKES)
+    invoke.token: invoke for invoke in (CALLER_IDENTITY, REGION, CONCURRENCY, *ec2.INVOKES)
 }

@@ -1,7 +1,9 @@
 """What is known to be wrong before anything is made is told in one line, with what to do."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -10,11 +12,20 @@ from hypothesis import strategies as st
 
 from infra import preflight
 from infra.naming import Names
-from infra.preflight import account_faults, region_faults, unanswered, version_faults
+from infra.preflight import (
+    account_faults,
+    concurrency_faults,
+    namespace_faults,
+    region_faults,
+    unanswered,
+    version_faults,
+)
+from infra.settings import parse
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 NEW = {"pulumi": "3.200.0", "pulumi-aws": "7.10.0"}
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/worker:1"
 STS = "operation error STS: GetCallerIdentity, https response error StatusCode: 403, api error "
 
 
@@ -117,6 +128,59 @@ def test_an_answer_of_aws_becomes_what_to_do(said: str, advice: str) -> None:
 def test_whatever_aws_says_is_told_in_one_line(said: str) -> None:
     assert len(unanswered(said).splitlines()) == 1
     assert len(unanswered(said)) < 600
+
+
+def test_an_account_that_could_not_reserve_what_the_stack_does_is_told_how_to_get_more() -> None:
+    (fault,) = concurrency_faults(10, 2)
+    assert "reserve 2 concurrent runs, but of the 10 that this account has" in fault
+    assert "request-service-quota-increase --service-code lambda --quota-code L-B99A9384" in fault
+    assert len(concurrency_faults(101, 2)) == 1
+
+
+@pytest.mark.parametrize(("runs_max", "reserved"), [(102, 2), (1000, 34), (None, 2), (10, 0)])
+def test_what_an_account_can_reserve_or_does_not_tell_is_no_fault(
+    runs_max: float | None, reserved: int
+) -> None:
+    assert concurrency_faults(runs_max, reserved) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"audit_minutes": "0"},
+        {"concurrency_max": "32", "shard_utilization_percent": "60", "shard_count_max": "8"},
+        {"stream": "kafka", "worker_image": IMAGE},
+    ],
+)
+def test_what_is_asked_for_is_what_the_functions_reserve(
+    register: Callable[..., Any], settings: dict[str, str]
+) -> None:
+    functions = register(settings).of_type("Function")
+    # Loaded by the program's first run, which hears the AWS package's own warnings.
+    from infra.deployments.watchers import reserved_runs
+
+    kept = [function.inputs.get("reservedConcurrentExecutions", 0) for function in functions]
+    assert reserved_runs(parse(settings)) == sum(kept)
+
+
+def test_a_new_account_is_refused_before_anything_is_made(
+    register: Callable[..., Any], made: list[str], provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = provider.invoke
+    monkeypatch.setattr(provider, "invoke", lambda *asked: {**answers(*asked), "value": 10})
+    with pytest.raises(UserError, match="reserve 2 concurrent runs, but of the 10"):
+        register({"log_days": "3"})
+    assert made == []
+
+
+def test_settings_of_the_name_before_are_not_passed_over() -> None:
+    keys = ["sluice:retain_data", "sluice:log_days", "aws:region", "ours:memory_mb", "x:theirs"]
+    settings = ["retain_data", "log_days", "memory_mb", "region"]
+    (fault,) = namespace_faults("ours", keys, settings)
+    assert fault.startswith("sluice:log_days, sluice:retain_data: a setting of another project")
+    assert "write ours:log_days" in fault
+    assert namespace_faults("sluice", keys[:3], settings) == []
 
 
 def test_faults_are_one_error_of_the_run_and_none_is_none() -> None:

@@ -26,7 +26,7 @@ UNRESERVED_RUNS_MIN: Final = 100
 """AWS Lambda developer guide, "Configuring reserved concurrency for a function": what an account
 keeps for functions that reserve nothing."""
 CONCURRENCY_QUOTA: Final = ("lambda", "L-B99A9384")
-"""Service and code of "Concurrent executions" (Service Quotas): 1,000, in a new account maybe 10."""
+"""Service and code of "Concurrent executions" in Service Quotas: 1,000, for a new account less."""
 
 CALLER_IDENTITY: Final = "aws:index/getCallerIdentity:getCallerIdentity"
 REASON_CHARACTERS_MAX: Final = 300

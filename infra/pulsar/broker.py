@@ -1,6 +1,6 @@
 """A broker: stateless, behind the load balancer, with TLS and tokens alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from infra.pulsar.bookie import MESSAGE_BYTES_MAX
@@ -57,7 +57,7 @@ class BrokerNode:
             MAIN,
             *("--broker-conf", configuration),
             description="Broker of the Pulsar cluster",
-            jvm=self.jvm,
+            jvm=replace(self.jvm, told=self.offload.options) if self.offload else self.jvm,
         )
         values = {**self._values(), **self._security()}
         return Rendered(

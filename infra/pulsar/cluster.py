@@ -60,7 +60,7 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class Jvm:
-    """The memory of one process, and its collector."""
+    """The memory of one process, its collector, and what it is told besides."""
 
     heap_mb: int
     direct_mb: int
@@ -71,12 +71,14 @@ class Jvm:
         # A server that has no memory left is one that has to be started again.
         "-XX:+ExitOnOutOfMemoryError",
     )
+    told: tuple[str, ...] = ()
 
     @property
     def options(self) -> tuple[str, ...]:
         """The JVM's own options."""
         heap, direct = f"{self.heap_mb}m", f"{self.direct_mb}m"
-        return (f"-Xms{heap}", f"-Xmx{heap}", f"-XX:MaxDirectMemorySize={direct}", *self.collector)
+        memory = (f"-Xms{heap}", f"-Xmx{heap}", f"-XX:MaxDirectMemorySize={direct}")
+        return (*memory, *self.collector, *self.told)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,9 @@ from infra.pulsar.properties import Value
 DELETE_AFTER_MS: Final = 4 * 3_600_000
 """How long a bookie keeps what is in S3 as well: late readers of the last hours read fast."""
 
+FIRST_REGION: Final = "us-standard"
+"""What the offloader's library calls us-east-1 (jclouds, AWSS3ProviderMetadata)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Offload:
@@ -19,6 +22,18 @@ class Offload:
     threshold_bytes: int
     endpoint: str = ""
     """S3's address; "": AWS's own."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The JVM's, by which the offloader finds S3.
+
+        Where a bucket lies it asks at S3's address of us-east-1, whatever its properties say (seen
+        by running it); a private network's way to S3 ends at its own region's (VPC user guide,
+        "Gateway endpoints for Amazon S3"). Its library takes addresses from system properties.
+        """
+        address = self.endpoint or f"https://s3.{self.region}.amazonaws.com"
+        regions = (FIRST_REGION, self.region)
+        return tuple(f"-Djclouds.region.{region}.endpoint={address}" for region in regions)
 
     def values(self, layout: Layout) -> dict[str, Value]:
         """Return the broker's properties (Pulsar documentation, "Use AWS S3 offloader").

@@ -10,7 +10,6 @@ PATIENCE: Final = 10
 """A batch waits for more at most a tenth of what its oldest record has waited already: nobody feels
 it, and under a backlog batches grow to their maximum."""
 
-
 RECORD_BYTES: Final = 400
 """What a waiting record takes in memory beside its data and its key: 280 to 370 bytes by
 tracemalloc, on Python 3.11, and the allocator's rest. Without it records of a few bytes, or of

@@ -53,6 +53,11 @@ class Gauges:
             "Age of the oldest record fetched and not committed.",
             registry=registry,
         )
+        self._oldest_event_seconds = Gauge(
+            "sluice_oldest_event_age_seconds",
+            "Since the arrival at the stream of the oldest record fetched and not committed.",
+            registry=registry,
+        )
         self._lag = Gauge(
             "sluice_lag_records",
             "Records after the committed one.",
@@ -83,6 +88,7 @@ class Gauges:
         self._paused.set(sum(view.paused for view in snapshot.partitions))
         self._buffer_bytes.set(buffered)
         self._oldest_seconds.set(held_ms / 1000)
+        self._oldest_event_seconds.set(snapshot.event_age_ms / 1000)
         self._lag.clear()
         for shard, lag in lags.items():
             self._lag.labels(shard).set(lag)

@@ -11,7 +11,8 @@ from pipeline.core.records import Position, ShardId
 class PartitionView:
     """A partition as the polling thread saw it.
 
-    `held_since_ms` is since when its oldest fetched record waits, or its trouble lasts.
+    `held_since_ms` is since when its oldest fetched record waits, or its trouble lasts, and
+    `arrived_ms` when that record came to the stream; both by the monotonic clock.
     """
 
     shard: ShardId
@@ -19,6 +20,7 @@ class PartitionView:
     size_bytes: int
     paused: bool
     held_since_ms: int | None
+    arrived_ms: int | None = None
     trouble: str | None = None
 
 
@@ -36,13 +38,20 @@ class Snapshot:
         since = (p.held_since_ms for p in self.partitions if p.held_since_ms is not None)
         return min(since, default=self.taken_ms)
 
+    @property
+    def event_age_ms(self) -> int:
+        """How old the oldest event is that was fetched and is not committed; 0 if there is none."""
+        arrived = (p.arrived_ms for p in self.partitions if p.arrived_ms is not None)
+        return max(0, self.taken_ms - min(arrived, default=self.taken_ms))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthRules:
     """How long a fetched record may wait, and how long the broker may be silent, in ms.
 
     A record's wait begins when it is fetched, not when it arrived at the stream: a worker that
-    works a long backlog off is well, and nobody should restart it.
+    works a long backlog off is well, and nobody should restart it. How old its oldest event is, is
+    told and not judged.
     """
 
     age_ms_max: int
@@ -73,6 +82,7 @@ def judge(snapshot: Snapshot, rules: HealthRules, *, now_ms: int) -> Health:
             "healthy": not reasons,
             "reasons": reasons,
             "oldest_held_age_seconds": age_ms / 1000,
+            "oldest_event_age_seconds": snapshot.event_age_ms / 1000,
             "stream_silence_seconds": silence_ms / 1000,
             "partitions": {
                 view.shard: {

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.consumer.batches import BatchRules
-from pipeline.consumer.health import PartitionView, Snapshot
+from pipeline.consumer.health import Snapshot
 from pipeline.consumer.partition import Partition
 from pipeline.consumer.pool import Pool
 from pipeline.consumer.schedule import AtWork, Candidate, choose
@@ -20,6 +20,7 @@ from pipeline.consumer.takes import Located, Taken, Takes
 from pipeline.consumer.trouble import backoff_ms, trouble_after
 from pipeline.core.records import Position, Record, ShardId
 from pipeline.errors import BrokenInvariant, OperatingError
+from pipeline.long_running import Stop
 from pipeline.sources.subscription import Subscription
 
 log = logging.getLogger("sluice.worker")
@@ -31,7 +32,8 @@ POLL_MS_IDLE: Final = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """Bounds of the loop. `buffer_bytes` is what all partitions together may hold."""
+    """Bounds of the loop. `buffer_bytes` is what all partitions together may hold, and `grace_ms`
+    how long takes may go on when their partitions are to go, or since the process is to end."""
 
     rules: BatchRules
     buffer_bytes: int
@@ -51,8 +53,8 @@ class Running:
 class Loop:
     """The partitions of one worker. It is the subscription's listener.
 
-    `clock_ms` is monotonic, `wall_ms` the time since the epoch that arrivals are told in,
-    `chance` draws from 0 to 1, and `idle` waits for seconds.
+    `clock_ms` is monotonic, `wall_ms` the time since the epoch that arrivals are told in, and
+    `chance` draws from 0 to 1.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Loop:
         clock_ms: Callable[[], int],
         wall_ms: Callable[[], int],
         chance: Callable[[], float],
-        idle: Callable[[float], object],
+        stop: Stop,
     ) -> None:
         self._subscription = subscription
         self._takes = takes
@@ -74,7 +76,7 @@ class Loop:
         self._clock_ms = clock_ms
         self._wall_ms = wall_ms
         self._chance = chance
-        self._idle = idle
+        self._stop = stop
         self._partitions: dict[ShardId, Partition] = {}
         self._running: dict[ShardId, Running] = {}
         self._locating: dict[ShardId, Future[Located | OperatingError]] = {}
@@ -149,8 +151,14 @@ class Loop:
 
     def _await(self, shards: Sequence[ShardId]) -> None:
         futures = [self._running[shard].future for shard in shards if shard in self._running]
-        self._pool.wait(futures, seconds_max=self._settings.grace_ms / 1000)
+        self._pool.wait(futures, seconds_max=self._grace_ms() / 1000)
         self._harvest()
+
+    def _grace_ms(self) -> int:
+        """Return what is left of the grace: ECS counts from SIGTERM, whatever was waited for."""
+        now_ms, told_ms = self._clock_ms(), self._stop.told_ms
+        spent_ms = 0 if told_ms is None else now_ms - told_ms
+        return max(0, self._settings.grace_ms - spent_ms)
 
     # ------------------------------------------------------------------ one round
 
@@ -259,7 +267,7 @@ class Loop:
         now_ms = self._clock_ms()
         if now_ms < self._poll_at_ms:
             seconds = max(POLL_MS_BUSY, min(wait_ms, self._poll_at_ms - now_ms)) / 1000
-            self._idle(seconds)
+            self._stop.wait(seconds)
             return
         try:
             polled = self._subscription.poll(self, seconds_max=wait_ms / 1000)
@@ -285,15 +293,5 @@ class Loop:
         return Snapshot(
             taken_ms=self._clock_ms(),
             answered_ms=self._answered_ms,
-            partitions=tuple(
-                PartitionView(
-                    shard=shard,
-                    committed=partition.committed,
-                    size_bytes=partition.size_bytes,
-                    paused=partition.paused,
-                    held_since_ms=partition.held_since_ms,
-                    trouble=partition.trouble.text if partition.trouble is not None else None,
-                )
-                for shard, partition in self._partitions.items()
-            ),
+            partitions=tuple(partition.view for partition in self._partitions.values()),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pipeline.consumer.batches import BatchRules, Waiting, due_ms, first_batch, weight_bytes
+from pipeline.consumer.health import PartitionView
 from pipeline.consumer.trouble import Trouble
 from pipeline.core.records import Position, Record, ShardId
 
@@ -41,6 +42,7 @@ class Partition:
     anchor: Record | None = None
     trouble: Trouble | None = None
     size_bytes: int = 0
+    _missed: Held | None = None
     _read_to: Position | None = None
     _held: deque[Held] = field(default_factory=deque)
     _batch: tuple[Held, ...] = ()
@@ -56,7 +58,7 @@ class Partition:
         for record in records:
             if self._read_to is not None and record.position <= self._read_to:
                 return False
-            self._read_to = record.position
+            self._read_to, self._missed = record.position, None
             lag_ms = max(0, wall_ms - record.arrival_ms)
             self._held.append(Held(record, now_ms, lag_ms))
             self.size_bytes += weight_bytes(record)
@@ -114,6 +116,7 @@ class Partition:
 
     def lose(self, trouble: Trouble) -> None:
         """Forget what was fetched: only the ledger knows now where to go on."""
+        self._missed = next(iter(self._oldest()), self._missed)
         self._batch = ()
         self._held.clear()
         self.size_bytes = 0
@@ -127,18 +130,40 @@ class Partition:
         self.committed = committed
         self.suspect = suspect
         self.phase = "located"
+        missed = self._missed
+        if missed is not None and committed is not None and missed.record.position <= committed:
+            self._missed = None
 
     def follow(self) -> None:
         """Note that the stream goes on right after the committed position."""
         self.phase = "following"
 
     @property
-    def held_since_ms(self) -> int | None:
-        """Since when the oldest record waits that was fetched, or trouble lasts."""
+    def view(self) -> PartitionView:
+        """What health and figures show of it."""
+        return PartitionView(
+            shard=self.shard,
+            committed=self.committed,
+            size_bytes=self.size_bytes,
+            paused=self.paused,
+            held_since_ms=self._held_since_ms,
+            arrived_ms=self._arrived_ms,
+            trouble=self.trouble.text if self.trouble is not None else None,
+        )
+
+    @property
+    def _held_since_ms(self) -> int | None:
         since = [held.since_ms for held in self._oldest()]
         if self.trouble is not None and not self.trouble.waits:
             since.append(self.trouble.since_ms)
         return min(since, default=None)
+
+    @property
+    def _arrived_ms(self) -> int | None:
+        """When the oldest record arrived that was fetched and is not committed, forgotten or not,
+        by the monotonic clock."""
+        oldest = next(iter(self._oldest()), self._missed)
+        return None if oldest is None else oldest.since_ms - oldest.lag_ms
 
     def _oldest(self) -> Iterable[Held]:
         yield from self._batch[:1]

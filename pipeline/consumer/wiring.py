@@ -2,7 +2,6 @@
 
 import random
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,6 +23,7 @@ from pipeline.functions import core_for
 from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
 from pipeline.ledger.settings import ProtocolSettings
+from pipeline.long_running import Stop
 from pipeline.metric_log import MetricLog
 from pipeline.sinks.s3 import S3Store
 from pipeline.sources.subscription import Subscription
@@ -67,7 +67,7 @@ def service_on(
     settings: WorkerSettings,
     *,
     pool: Pool,
-    stop: threading.Event,
+    stop: Stop,
     gauges: Gauges,
 ) -> Service:
     """Return a worker's life, wired."""
@@ -95,7 +95,7 @@ def service_on(
         clock_ms=monotonic_ms,
         wall_ms=wall_clock_ms,
         chance=random.random,
-        idle=stop.wait,
+        stop=stop,
     )
     return Service(
         loop=loop,

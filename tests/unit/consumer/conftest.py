@@ -13,6 +13,7 @@ from pipeline.consumer.loop import Loop, LoopSettings
 from pipeline.consumer.takes import Takes
 from pipeline.core.records import ShardId
 from pipeline.ledger.isolation import CLOCK_SKEW_MS
+from pipeline.long_running import Stop
 from pipeline.testing.core import ScriptedCore
 from pipeline.testing.pool import ScriptedPool
 from pipeline.testing.simulation import RUN_MS_MAX, Simulation, WatchedCore
@@ -20,6 +21,13 @@ from pipeline.testing.subscription import ScriptedSubscription
 from pipeline.worker import Worker
 
 AGE_MS = 100
+
+
+class Stopped(Stop):
+    """A stop that the test tells, by the world's clock; nobody waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()
 
 
 @dataclass(kw_only=True)
@@ -33,6 +41,7 @@ class Process:
     takes: Takes
     gauges: Gauges
     loop: Loop
+    stop: "Stopped"
 
     def go(self, *, rounds: int = 1, jobs: bool = True) -> None:
         """Go round, let time pass for a batch to fall due, and run the jobs that were started."""
@@ -84,7 +93,7 @@ class World:
         )
         subscription = ScriptedSubscription(simulation.stream, records_max=polled_max)
         pool = ScriptedPool()
-        gauges = Gauges()
+        gauges, stop = Gauges(), Stopped()
         takes = Takes(worker, run_ms_max=RUN_MS_MAX, clock_ms=simulation.clock, gauges=gauges)
         loop = Loop(
             subscription=subscription,
@@ -101,9 +110,10 @@ class World:
             clock_ms=simulation.clock,
             wall_ms=simulation.clock,
             chance=lambda: 0.5,
-            idle=lambda _: None,
+            stop=stop,
         )
         return Process(
+            stop=stop,
             simulation=simulation,
             subscription=subscription,
             pool=pool,

@@ -82,6 +82,25 @@ def test_two_workers_forced_onto_one_partition_write_nothing_twice(world: Any) -
     world.simulation.settle()
 
 
+def test_a_hand_over_in_which_the_end_is_told_and_the_end_share_one_grace(world: Any) -> None:
+    process, clock = world.at_work("a"), world.simulation.clock
+    waits = []
+
+    def outlived(_: object, *, seconds_max: float) -> None:
+        waits.append(seconds_max)
+        clock.advance(10_000)
+        process.stop.told_ms = process.stop.told_ms or clock()
+        clock.advance(round(seconds_max * 1000) - 10_000)
+
+    process.go(rounds=2, jobs=False)
+    process.pool.wait = outlived
+    process.subscription.revoke(world.shard)
+    process.loop.step()
+    process.loop.leave()
+
+    assert waits == [25.0, 10.0]
+
+
 def test_leaving_lets_takes_end_and_acknowledges_them(world: Any) -> None:
     process = world.at_work("a")
     process.go(rounds=2, jobs=False)

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.consumer import __main__ as process
 from pipeline.errors import BrokenInvariant, OperatingError, SluiceError
+from pipeline.long_running import Stop
 from tests.unit.processes import ended, own_signals
 
 __all__ = ["own_signals"]
@@ -39,9 +40,10 @@ def test_what_ends_a_worker_is_its_last_line(
 def test_a_signal_ends_the_work_in_good_order(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def work(stop: object) -> None:
+    def work(stop: Stop) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.is_set()  # type: ignore[attr-defined]
+        assert stop.is_set()
+        assert stop.told_ms is not None
 
     monkeypatch.setattr(process, "work", work)
     caplog.set_level(logging.INFO, logger="sluice.worker")

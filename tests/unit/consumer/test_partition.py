@@ -87,6 +87,19 @@ def test_a_take_that_ends_after_its_partition_was_lost_brings_nothing_back() -> 
     assert one.waiting is None
 
 
+def test_an_event_that_trouble_forgot_stays_the_oldest_until_it_is_committed() -> None:
+    one = partition()
+    one.take_in([record(1), record(2)], now_ms=500, wall_ms=400)
+    assert one.view.arrived_ms == 100
+
+    one.lose(TROUBLE)
+    one.locate(None, suspect=False)
+    assert one.view.arrived_ms == 100
+
+    one.locate(Position(1), suspect=False)
+    assert one.view.arrived_ms is None
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), max_size=20))
 def test_bytes_are_counted_and_batches_contiguous(steps: list[tuple[int, int]]) -> None:
     one = partition()

@@ -115,6 +115,23 @@ def test_a_backlog_is_no_ill_health_but_a_record_that_is_not_taken_is(
     assert "a record waits for" in health.document["reasons"][0]
 
 
+def test_how_old_the_oldest_event_is_is_told_and_not_judged(life: Life, world: Any) -> None:
+    world.put("old")
+    life.clock.advance(3_600_000)
+    life.process.subscription.assign(world.shard)
+    life.process.go(rounds=3, jobs=False)
+
+    health, snapshot = life.service.health(), life.process.loop.snapshot
+    assert health.healthy
+    assert 3_600 <= health.document["oldest_event_age_seconds"] < 3_700
+    life.gauges.see(snapshot, lags={}, held_ms=0, buffered=0)
+    assert b"sluice_oldest_event_age_seconds 3600" in life.gauges.text()
+
+    life.process.until(world.is_in)
+    life.process.go(rounds=2)
+    assert life.service.health().document["oldest_event_age_seconds"] == 0
+
+
 def test_a_stream_that_does_not_answer_is_ill_health(life: Life, world: Any) -> None:
     life.process.go()
     assert life.service.health().healthy

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from infra.costs.line import GB
 from infra.settings import BROKER_ZONES, Settings
 from pipeline import metrics
 from pipeline.metrics import Metric
@@ -14,7 +15,6 @@ OF_BROKERS: Final = (
     metrics.BACKLOG_PERCENT,
 )
 """What a watcher may tell of brokers, whatever they are."""
-GB: Final = 10**9
 MS_PER_SECOND: Final = 1_000
 
 

@@ -10,6 +10,8 @@ HOURS_PER_MONTH = 730
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 GB = 1024**3
+"""As AWS bills what it stores (Amazon S3 FAQs, "How will I be charged and billed for my use of
+Amazon S3?"), and as a stack's settings count: what is priced is what is deployed."""
 MB = 1024**2
 KB = 1024
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 import pulumi
 
 from infra import policies_pulsar as rights
+from infra.costs.line import GB
 from infra.deployments.foundation import Foundation
 from infra.deployments.watched_workers import WatchedWorkers
 from infra.deployments.workers import Access, Stream, Workers
@@ -15,7 +16,7 @@ from infra.pulsar_bucket import PulsarBucket, PulsarBucketArgs
 from infra.pulsar_secrets import PulsarSecrets, PulsarSecretsArgs
 from infra.settings import Settings
 from infra.stream_pulsar import Machines, PulsarStream, PulsarStreamArgs
-from infra.watched_topic import GB, backlog_bytes_max
+from infra.watched_topic import backlog_bytes_max
 from pipeline.errors import UserError
 
 MINUTES_PER_HOUR: Final = 60

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.costs.line import GB
 from infra.watcher_service import COMMAND
 from pipeline import names
 from pipeline.environment import WatcherSettings
@@ -30,7 +31,7 @@ TOLD: Mapping[str, tuple[Mapping[str, str], Watched]] = {
         Watched(
             brokers=3,
             bookies=6,
-            backlog_bytes_max=500_000_000,
+            backlog_bytes_max=GB // 2,
             admin_url="https://HOST:8444",
             bookie_url="http://HOST:8001",
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.costs.line import GB
 from infra.pulsar_nodes import jvm_of
 from infra.settings_pulsar import MEMORY_MB
 from pipeline import names
@@ -81,12 +82,12 @@ def test_settings_reach_the_files_of_the_machines(register: Callable[..., Any]) 
         }
     )
     text = files(moved, "stream-broker-template")["/etc/pulsar/broker.conf"]
-    assert "backlogQuotaDefaultLimitBytes=5000000000\n" in text
-    assert "managedLedgerOffloadAutoTriggerSizeThresholdBytes=7000000000\n" in text
+    assert f"backlogQuotaDefaultLimitBytes={5 * GB}\n" in text
+    assert f"managedLedgerOffloadAutoTriggerSizeThresholdBytes={7 * GB}\n" in text
     assert "defaultRetentionTimeInMinutes=2880\n" in text
     wanted = json.loads(moved.inputs("stream-topics")["content"])
     assert wanted["topics"][0]["partitions"] == 9
-    assert wanted["namespaces"][0]["offload_bytes"] == 7 * 10**9
+    assert wanted["namespaces"][0]["offload_bytes"] == 7 * GB
     assert moved.inputs("stream-broker")["desiredCapacity"] == 4
 
 

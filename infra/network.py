@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -41,9 +41,12 @@ class Network(pulumi.ComponentResource):
     vpc_id: pulumi.Output[str]
     subnet_ids: list[pulumi.Output[str]]
     """One in each of `zones`, in their order."""
+    subnet_cidrs: Mapping[str, str]
+    """By zone."""
     callers_group_id: pulumi.Output[str]
     """The security group of functions and workers: nothing comes in, and out go calls alone."""
     endpoints_group_id: pulumi.Output[str]
+    route_table_id: pulumi.Output[str]
 
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
@@ -68,6 +71,9 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         self.cidr, self.zones = args.cidr, args.zones
+        parts = ipaddress.IPv4Network(args.cidr).subnets(prefixlen_diff=SUBNET_BITS)
+        # Most parts stay free.
+        self.subnet_cidrs = dict(zip(args.zones, map(str, parts), strict=False))
         self.vpc_id = vpc.id
         subnets = self._subnets()
         self.subnet_ids = [subnet.id for subnet in subnets]
@@ -78,6 +84,31 @@ class Network(pulumi.ComponentResource):
         self._gateways(subnets)
         self._interfaces()
         self.register_outputs({"vpc_id": self.vpc_id, "callers_group_id": self.callers_group_id})
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What it takes to join another network, or to put something beside the callers."""
+        return {
+            "vpc_id": self.vpc_id,
+            "subnet_ids": self.subnet_ids,
+            "callers_group_id": self.callers_group_id,
+            "route_table_id": self.route_table_id,
+        }
+
+    def open_to(self, cidr: str, ports: Sequence[int]) -> None:
+        """Let callers out to the brokers at addresses of somebody else's network."""
+        for port in ports:
+            aws.vpc.SecurityGroupEgressRule(
+                f"{self._name}-callers-to-given-{port}",
+                security_group_id=self.callers_group_id,
+                cidr_ipv4=cidr,
+                description="A given broker",
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                tags=self._tags(f"callers-to-given-{port}"),
+                opts=self._child,
+            )
 
     def rights(self, function: str) -> pulumi.Output[list[Statement]]:
         """Return what the role of a function must allow, that Lambda may put it in here."""
@@ -94,18 +125,17 @@ class Network(pulumi.ComponentResource):
         return {"Name": f"{self._args.prefix}-{what}"}
 
     def _subnets(self) -> list[aws.ec2.Subnet]:
-        parts = ipaddress.IPv4Network(self._args.cidr).subnets(prefixlen_diff=SUBNET_BITS)
         return [
             aws.ec2.Subnet(
                 f"{self._name}-subnet-{zone}",
                 vpc_id=self.vpc_id,
                 availability_zone=zone,
-                cidr_block=str(part),
+                cidr_block=cidr,
                 map_public_ip_on_launch=False,
                 tags=self._tags(zone),
                 opts=self._child,
             )
-            for zone, part in zip(self._args.zones, parts, strict=False)  # most stay free
+            for zone, cidr in self.subnet_cidrs.items()
         ]
 
     def _group(self, what: str, description: str) -> aws.ec2.SecurityGroup:
@@ -126,6 +156,7 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("routes"),
             opts=self._child,
         )
+        self.route_table_id = table.id
         for zone, subnet in zip(self._args.zones, subnets, strict=True):
             aws.ec2.RouteTableAssociation(
                 f"{self._name}-routes-{zone}",

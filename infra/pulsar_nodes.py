@@ -43,6 +43,8 @@ class Known:
     region: str
     bucket: str
     metadata_hosts: Sequence[str]
+    zones: Mapping[str, str]
+    """The network of each zone, by its name."""
 
     @property
     def cluster(self) -> Cluster:
@@ -53,6 +55,7 @@ class Known:
                 MetadataServer(number=number, host=host)
                 for number, host in enumerate(self.metadata_hosts, start=1)
             ),
+            zones=self.zones,
         )
 
     def machine(self, *programs: Program, **rest: Any) -> dict[str, Any]:

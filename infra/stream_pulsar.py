@@ -91,8 +91,8 @@ class PulsarStream(pulumi.ComponentResource):
         )
         self._topics()
         interfaces = [self._interface(zone) for zone in range(len(args.network.subnet_ids))]
-        hosts = pulumi.Output.all(*(each.private_ip for each in interfaces))
-        self._known = pulumi.Output.all(hosts, args.bucket.bucket).apply(self._known_of)
+        hosts = (each.private_ip for each in interfaces)
+        self._known = pulumi.Output.all(args.bucket.bucket, *hosts).apply(self._known_of)
         self._metadata(interfaces)
         self._bookies()
         self._brokers()
@@ -108,12 +108,12 @@ class PulsarStream(pulumi.ComponentResource):
         return pulumi.Output.concat(f"{scheme}://", self._access.host, f":{port}")
 
     def _known_of(self, values: list[Any]) -> Known:
-        hosts, bucket = values
         return Known(
             name=self._args.cluster,
             region=self._args.region,
-            bucket=bucket,
-            metadata_hosts=tuple(hosts),
+            bucket=values[0],
+            metadata_hosts=values[1:],
+            zones=self._args.network.subnet_cidrs,
         )
 
     def _topics(self) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from infra.pulsar.cluster import Cluster, Jvm, Rendered
 from infra.pulsar.layout import DEFAULT_LAYOUT, Layout
 from infra.pulsar.properties import Value, properties
+from infra.pulsar.zones import RESOLVER, script
 
 MAIN: Final = "org.apache.bookkeeper.server.Main"
 LOOPBACK: Final = "127.0.0.1"
@@ -16,6 +17,9 @@ FRAME_BYTES_MAX: Final = MESSAGE_BYTES_MAX + 10 * 1024
 LOST_SECONDS: Final = 600
 """How long a lost bookie's copies wait for it: its group starts another machine on the same
 volumes within minutes, and copying everything meanwhile would be load for nothing."""
+SPREAD_CHECK_SECONDS: Final = 3_600
+"""How often closed ledgers are looked at that were written while a zone was away: copies of an
+entry that share a zone are moved apart, or noted as missing until that can be."""
 DISK_FULL_SHARE: Final = 0.95
 DISK_WARN_SHARE: Final = 0.90
 """A bookie refuses to write above the first (bookkeeper.conf, "diskUsageThreshold")."""
@@ -54,6 +58,7 @@ class BookieNode:
         return Rendered(
             files={
                 **self.layout.logging,
+                self.layout.zone_of: script(self.cluster.zones),
                 configuration: properties(
                     f"Bookie {self.identity} of {self.cluster.name}", self._values()
                 ),
@@ -73,7 +78,8 @@ class BookieNode:
             "bookiePort": self.port,
             "bookieId": self.identity,
             **bound,
-            "metadataServiceUri": f"metadata-store:{self.cluster.metadata_url}",
+            # BookKeeper reads a value up to its first comma: it would know one server alone.
+            "metadataServiceUri": f"metadata-store:{self.cluster.metadata_url.replace(',', ';')}",
             "zkTimeout": self.cluster.session_ms,
             "journalDirectories": f"{self.layout.data}/journal",
             "ledgerDirectories": f"{self.layout.data}/ledgers",
@@ -86,7 +92,11 @@ class BookieNode:
             "diskUsageWarnThreshold": DISK_WARN_SHARE,
             "autoRecoveryDaemonEnabled": True,
             "lostBookieRecoveryDelay": LOST_SECONDS,
-            "reppDnsResolverClass": "org.apache.pulsar.zookeeper.ZkBookieRackAffinityMapping",
+            "reppDnsResolverClass": RESOLVER,
+            "networkTopologyScriptFileName": self.layout.zone_of,
+            "minNumRacksPerWriteQuorum": self.cluster.zones_an_entry,
+            "auditorPeriodicPlacementPolicyCheckInterval": SPREAD_CHECK_SECONDS,
+            "repairedPlacementPolicyNotAdheringBookieEnabled": True,
             "useV2WireProtocol": True,
             "statsProviderClass": (
                 "org.apache.bookkeeper.stats.prometheus.PrometheusMetricsProvider"

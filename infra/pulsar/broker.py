@@ -9,6 +9,7 @@ from infra.pulsar.layout import DEFAULT_LAYOUT, EVERYWHERE, Layout
 from infra.pulsar.offload import Offload
 from infra.pulsar.properties import Value, properties
 from infra.pulsar.roles import ADMIN, BROKER
+from infra.pulsar.zones import RESOLVER, script
 
 MAIN: Final = "org.apache.pulsar.PulsarBrokerStarter"
 SERVICE: Final = "pulsar-broker.service"
@@ -63,6 +64,7 @@ class BrokerNode:
         return Rendered(
             files={
                 **self.layout.logging,
+                self.layout.zone_of: script(self.cluster.zones),
                 configuration: properties(f"Broker of {self.cluster.name}", values),
             },
             units={SERVICE: unit.render()},
@@ -81,6 +83,11 @@ class BrokerNode:
             "managedLedgerDefaultEnsembleSize": copies.ensemble,
             "managedLedgerDefaultWriteQuorum": copies.write,
             "managedLedgerDefaultAckQuorum": copies.ack,
+            "reppDnsResolverClass": RESOLVER,
+            "networkTopologyScriptFileName": self.layout.zone_of,
+            # Not enforced: a zone that is lost stops no producer.
+            "bookkeeperClientMinNumRacksPerWriteQuorum": self.cluster.zones_an_entry,
+            "bookkeeperClientEnforceMinNumRacksPerWriteQuorum": False,
             # While enough copies are acknowledged a lost bookie is not replaced in the middle.
             "bookkeeper_delayEnsembleChange": True,
             "brokerDeduplicationEnabled": True,

@@ -25,9 +25,9 @@ class MetadataServer:
 class Copies:
     """How many bookies an entry goes to, and how many must have synced it to be acknowledged.
 
-    With two of three an acknowledged entry outlives the loss of any machine, and a slow bookie
-    holds nobody up. A topic that moves to another broker opens a new ledger on `write` bookies:
-    with no more than three there, it waits until a lost one is back.
+    With two of three, each in another zone, an acknowledged entry outlives the loss of any machine
+    and of any zone, and a slow bookie holds nobody up. A topic that moves to another broker opens a
+    new ledger on `write` bookies: with no more than three there, it waits until a lost one is back.
     """
 
     ensemble: int = 3
@@ -45,10 +45,12 @@ class Copies:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """The cluster's name, its metadata store, and how many copies it keeps."""
+    """The cluster's name, its metadata store, its zones, and how many copies it keeps."""
 
     name: str
     metadata: tuple[MetadataServer, ...]
+    zones: Mapping[str, str]
+    """The network of each zone, in CIDR notation, by the zone's name."""
     copies: Copies = Copies()
     session_ms: int = SESSION_MS_DEFAULT
 
@@ -56,6 +58,11 @@ class Cluster:
     def metadata_url(self) -> str:
         """The metadata store as Pulsar names it."""
         return "zk:" + ",".join(f"{each.host}:{each.client_port}" for each in self.metadata)
+
+    @property
+    def zones_an_entry(self) -> int:
+        """In how many zones the copies of an entry lie while all are there."""
+        return min(self.copies.write, len(self.zones))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +90,10 @@ class Jvm:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """What a machine gets: files by absolute path, units by name, each as its whole text."""
+    """What a machine gets: files by absolute path, units by name, each as its whole text.
+
+    A text that begins with `#!` is a program.
+    """
 
     files: Mapping[str, str]
     units: Mapping[str, str]

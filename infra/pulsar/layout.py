@@ -5,6 +5,7 @@ from typing import Final
 
 from infra.pulsar.cluster import Jvm
 from infra.pulsar.systemd import Unit
+from infra.pulsar.zones import SCRIPT
 
 MACHINE: Final = "pulsar-machine.service"
 """Brings volumes, programs and secrets: `infra/pulsar/node/machine.py`."""
@@ -80,6 +81,11 @@ class Layout:
     def logging(self) -> dict[str, str]:
         """The file that says where logs go, by its path."""
         return {f"{self.configuration}/{LOGGING}": LOGGING_TEXT}
+
+    @property
+    def zone_of(self) -> str:
+        """The script that tells the zone of an address."""
+        return f"{self.configuration}/{SCRIPT}"
 
     def command(self, main: str, *arguments: str, jvm: Jvm) -> tuple[str, ...]:
         """Return the line that runs one of the distribution's programs by its main class."""

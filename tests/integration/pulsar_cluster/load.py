@@ -1,8 +1,9 @@
-"""Producers that number what they send, and remember what was acknowledged and when."""
+"""Producers that number what they send, and remember what was acknowledged; and a reader of it."""
 
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
@@ -65,6 +66,10 @@ class Load:
             thread.join(max(0.0, deadline - time.monotonic()))
             assert not thread.is_alive(), "a producer still waits for answers"
 
+    def acknowledged(self) -> set[tuple[int, int]]:
+        """The messages that the cluster has said it has, by producer and number."""
+        return {(a.producer, a.number) for a in list(self.answers) if a.good}
+
     def partitions_answered_since(self, moment: float) -> set[int]:
         """The partitions that took something that was sent after that moment."""
         return {a.partition for a in list(self.answers) if a.good and a.sent_at > moment}
@@ -114,3 +119,13 @@ def open_producer(client: pulsar.Client, topic: str, producer: int) -> pulsar.Pr
         block_if_queue_full=True,
         max_pending_messages=500,
     )
+
+
+def read_all(client: pulsar.Client, topic: str, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Every message of every partition from its oldest, with its partition."""
+    for partition in range(partitions):
+        with closing(
+            client.create_reader(f"{topic}-partition-{partition}", pulsar.MessageId.earliest)
+        ) as reader:
+            while reader.has_message_available():
+                yield partition, reader.read_next(60_000).data()

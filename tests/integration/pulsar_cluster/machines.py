@@ -6,8 +6,6 @@ import re
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,8 +28,8 @@ from pipeline.sources.pulsar_admin import HttpApi, NoAnswer
 from tests.waiting import until
 
 NODES: Final = (1, 2, 3)
-BOOKIES: Final = {1: ("bookie-1a", "bookie-1b"), 2: ("bookie-2a",), 3: ("bookie-3a",)}
-"""One machine has two: with it three are left when another machine is lost."""
+BOOKIES: Final = {1: ("bookie-1a", "bookie-1b"), 2: ("bookie-2a", "bookie-2b"), 3: ("bookie-3a",)}
+"""Each machine is a zone: three bookies are left when one with two of them is lost."""
 SMALL: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 METADATA_JVM: Final = Jvm(heap_mb=96, direct_mb=64, collector=SMALL)
 BOOKIE_JVM: Final = Jvm(heap_mb=192, direct_mb=160, collector=SMALL)
@@ -107,7 +105,11 @@ class LocalCluster:
         self._ports = iter(lasting_ports(40))
         self._secrets = root / "secrets"
         self._write_secrets()
-        self.cluster = Cluster(name="sluice", metadata=tuple(map(self._metadata, NODES)))
+        self.cluster = Cluster(
+            name="sluice",
+            metadata=tuple(map(self._metadata, NODES)),
+            zones={zone_of(number): f"{address_of(number)}/32" for number in NODES},
+        )
         self.service_ports = [next(self._ports) for _ in NODES]
         self.admin_ports = [next(self._ports) for _ in NODES]
         self.bookie_urls: dict[str, str] = {}
@@ -126,7 +128,8 @@ class LocalCluster:
         assert done.returncode == 0, done.stdout[-2000:]
         for number in NODES:
             for name in BOOKIES[number]:
-                self._add(number, name, self._render_bookie(name), bookie.SERVICE).start()
+                rendered_bookie = self._render_bookie(name, address_of(number))
+                self._add(number, name, rendered_bookie, bookie.SERVICE).start()
             self._add(
                 number, f"broker-{number}", self._render_broker(number), broker.SERVICE
             ).start()
@@ -202,6 +205,7 @@ class LocalCluster:
         for path, text in rendered.files.items():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_text(text)
+            Path(path).chmod(0o755 if text.startswith("#!") else 0o644)
         server = Server(name=name, unit=rendered.units[service], log=self.root / f"{name}.log")
         self.machines[number].servers.append(server)
         return server
@@ -227,9 +231,9 @@ class LocalCluster:
             admin_url=f"https://{HOST}:{self.admin_ports[0]}",
         ).render()
 
-    def _render_bookie(self, name: str) -> Rendered:
+    def _render_bookie(self, name: str, address: str) -> Rendered:
         http_port = next(self._ports)
-        self.bookie_urls[name] = f"http://{HOST}:{http_port}"
+        self.bookie_urls[name] = f"http://{address}:{http_port}"
         return BookieNode(
             cluster=self.cluster,
             identity=name,
@@ -237,7 +241,7 @@ class LocalCluster:
             layout=self._layout(name),
             port=next(self._ports),
             metrics_port=http_port,
-            address=HOST,
+            address=address,
             interface=_loopback(),
         ).render()
 
@@ -275,16 +279,22 @@ class LocalCluster:
             (self._secrets / f"{role}.token").write_text(token)
 
 
+def zone_of(number: int) -> str:
+    """The zone in which a machine is, with nothing else in it."""
+    return f"zone-{number}"
+
+
+def address_of(number: int) -> str:
+    """Where a machine's bookies listen: on Linux all of 127.0.0.0/8 is here, else one of it."""
+    address = f"127.0.0.{number}"
+    with socket.socket() as tried:
+        try:
+            tried.bind((address, 0))
+        except OSError:
+            return HOST
+    return address
+
+
 def _loopback() -> str:
     """The name of the loopback interface: lo on Linux, lo0 on macOS."""
     return next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-
-
-def read_all(client: pulsar.Client, topic: str, partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Every message of every partition from its oldest, with its partition."""
-    for partition in range(partitions):
-        with closing(
-            client.create_reader(f"{topic}-partition-{partition}", pulsar.MessageId.earliest)
-        ) as reader:
-            while reader.has_message_available():
-                yield partition, reader.read_next(60_000).data()

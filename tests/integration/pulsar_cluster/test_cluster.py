@@ -5,6 +5,7 @@ size of the memory are all that differs.
 """
 
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from contextlib import closing
@@ -19,21 +20,30 @@ from infra.local.ports import HOST
 from infra.pulsar.credentials import make_token_keys
 from infra.pulsar.node.apply_topics import Refused, Wanted
 from infra.pulsar.topics import Topics
-from tests.integration.pulsar_cluster.load import Answer, Load, body, key_of, name_of, open_producer
+from tests.integration.pulsar_cluster.load import (
+    Answer,
+    Load,
+    body,
+    key_of,
+    name_of,
+    open_producer,
+    read_all,
+)
 from tests.integration.pulsar_cluster.machines import (
     BOOKIES,
     NODES,
     READY_SECONDS_MAX,
     LocalCluster,
-    read_all,
+    address_of,
 )
 from tests.waiting import until
 
 PARTITIONS: Final = 6
 PRODUCERS: Final = 3
 FIRST_ANSWERS: Final = 1_000
-LOST: Final = 2
-"""The machine that is killed; the last, for nothing here asks it alone."""
+LOST: Final = 1
+"""The machine that is killed: a zone, and two bookies with it."""
+ZONES: Final = {name: number for number, names in BOOKIES.items() for name in names}
 TOPICS: Final = Topics(
     cluster="sluice",
     topic="events",
@@ -56,8 +66,13 @@ class Story:
 
     answers: tuple[Answer, ...]
     read: tuple[tuple[int, bytes], ...]
+    ensembles: tuple[tuple[str, ...], ...]
+    """The bookies of each ledger, before any was lost."""
+    acknowledged_before: set[tuple[int, int]]
     partitions_meanwhile: set[int]
     """Those that took new messages while the machine was gone."""
+    read_meanwhile: set[tuple[int, int]]
+    """What was read of them all while the machine was gone."""
 
     @property
     def read_ids(self) -> Counter[tuple[int, int]]:
@@ -70,6 +85,22 @@ def topics(cluster: LocalCluster) -> list[str]:
     return apply(cluster, TOPICS)
 
 
+def ledgers(cluster: LocalCluster) -> list[str]:
+    """What BookKeeper knows of each ledger of each partition."""
+    found = []
+    for partition in range(PARTITIONS):
+        path = f"persistent/sluice/events/events-partition-{partition}/internalStats?metadata=true"
+        _, stats = cluster.admin().ask("GET", path)
+        found += [ledger["metadata"] for ledger in stats["ledgers"]]
+    return found
+
+
+def read_ids(cluster: LocalCluster) -> Counter[tuple[int, int]]:
+    """How often each message is there."""
+    with closing(cluster.client("worker")) as client:
+        return Counter(name_of(data) for _, data in read_all(client, TOPICS.name, PARTITIONS))
+
+
 @pytest.fixture(scope="module")
 def story(cluster: LocalCluster, topics: list[str]) -> Story:
     """Load; one machine killed with all that runs there; it comes back; the load ends."""
@@ -78,6 +109,8 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
         load.start()
         soon = partial(until, seconds_max=READY_SECONDS_MAX)
         soon(lambda: len(load.answers) >= FIRST_ANSWERS, what="the load is under way")
+        ensembles = re.findall(r"\[(bookie[^]]+)\]", "".join(ledgers(cluster)))
+        acknowledged_before = load.acknowledged()
         cluster.machines[LOST].kill()
         killed_at = time.monotonic()
         everywhere = set(range(PARTITIONS))
@@ -86,6 +119,7 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
             what="every partition takes messages again",
         )
         meanwhile = load.partitions_answered_since(killed_at)
+        read_meanwhile = set(read_ids(cluster))
         cluster.machines[LOST].start()
         soon(lambda: cluster.brokers() == len(NODES), what="the machine's broker is back")
         all_bookies = {name for names in BOOKIES.values() for name in names}
@@ -99,7 +133,10 @@ def story(cluster: LocalCluster, topics: list[str]) -> Story:
     return Story(
         answers=tuple(load.answers),
         read=read,
+        ensembles=tuple(tuple(each.split(", ")) for each in ensembles),
+        acknowledged_before=acknowledged_before,
         partitions_meanwhile=meanwhile,
+        read_meanwhile=read_meanwhile,
     )
 
 
@@ -142,6 +179,18 @@ def test_load_went_on_while_the_machine_was_gone(story: Story) -> None:
     assert story.partitions_meanwhile == set(range(PARTITIONS))
 
 
+def test_what_was_acknowledged_is_read_while_the_machine_is_gone(story: Story) -> None:
+    assert len(story.acknowledged_before) > FIRST_ANSWERS / 2
+    assert story.acknowledged_before - story.read_meanwhile == set()
+
+
+@pytest.mark.skipif(address_of(2) == HOST, reason="this machine has one loopback address")
+def test_the_copies_of_an_entry_are_in_three_zones(story: Story) -> None:
+    assert len(story.ensembles) >= PARTITIONS
+    for ensemble in story.ensembles:
+        assert {ZONES[name] for name in ensemble} == set(NODES), ensemble
+
+
 def test_a_retry_with_the_same_number_is_no_second_message(
     cluster: LocalCluster, story: Story
 ) -> None:
@@ -152,19 +201,14 @@ def test_a_retry_with_the_same_number_is_no_second_message(
     ):
         for number in range(last - 20, last + 1):
             producer.send(body(0, number), partition_key=key_of(number), sequence_id=number)
-    with closing(cluster.client("worker")) as client:
-        read = Counter(name_of(data) for _, data in read_all(client, TOPICS.name, PARTITIONS))
-    assert read == story.read_ids
+    assert read_ids(cluster) == story.read_ids
 
 
 def test_each_entry_is_on_three_bookies_and_acknowledged_by_two(
     cluster: LocalCluster, story: Story
 ) -> None:
-    for partition in range(PARTITIONS):
-        path = f"persistent/sluice/events/events-partition-{partition}/internalStats?metadata=true"
-        _, stats = cluster.admin().ask("GET", path)
-        for ledger in stats["ledgers"]:
-            assert "ensembleSize=3, writeQuorumSize=3, ackQuorumSize=2" in ledger["metadata"]
+    for ledger in ledgers(cluster):
+        assert "ensembleSize=3, writeQuorumSize=3, ackQuorumSize=2" in ledger
 
 
 def test_partitions_are_added_and_never_taken_away(cluster: LocalCluster, story: Story) -> None:

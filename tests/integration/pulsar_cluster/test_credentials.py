@@ -4,7 +4,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,17 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from infra import pulsar_credentials
 from infra.local.supervisor import LocalAws
-from infra.pulsar.credentials import make_tls, make_token_keys
 from infra.pulsar.node.calls import Aws
 from infra.pulsar.node.machine import prepare
 from infra.pulsar.programs import JAVA
-from infra.pulsar_credentials import fill_secrets, hosts_of, put_programs, values
+from infra.pulsar_credentials import Anew, hosts_of, put_programs
 from infra.pulsar_nodes import BROKER_FILES
 from infra.pulsar_secrets import KINDS
 from pipeline.errors import UserError
 from pipeline.sources.connections import PulsarConnection
 from pipeline.sources.credentials import with_credentials
 
+HOSTS = ("brokers",)
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ANSWERED = (AWSResponse("", 200, {}, None), dict[str, Any]())
 """Stands for ECS's answer, by which nobody goes."""
@@ -41,7 +41,9 @@ def arns(client: Callable[[str], Any], request: pytest.FixtureRequest) -> dict[s
 
 
 def made() -> dict[str, dict[str, str]]:
-    return values(make_tls(["brokers"], now=NOW), make_token_keys())
+    return {
+        kind: dict(members) for kind, members in pulsar_credentials.made(HOSTS, now=NOW).items()
+    }
 
 
 def held(manager: Any, arn: str) -> dict[str, str]:
@@ -49,30 +51,47 @@ def held(manager: Any, arn: str) -> dict[str, str]:
     return found
 
 
-def test_they_are_put_once_and_anew_when_asked(
+def fill_secrets(manager: Any, arns: Mapping[str, str], anew: Anew = "") -> Sequence[str]:
+    return pulsar_credentials.fill_secrets(manager, arns, HOSTS, now=NOW, anew=anew)
+
+
+def test_they_are_put_once_and_all_anew_when_asked(
     client: Callable[[str], Any], arns: dict[str, str]
 ) -> None:
-    manager, first, second = client("secretsmanager"), made(), made()
-    assert fill_secrets(manager, arns, first, renew=False)
-    assert not fill_secrets(manager, arns, second, renew=False)
-    assert held(manager, arns["worker"]) == first["worker"]
-    assert fill_secrets(manager, arns, second, renew=True)
-    assert held(manager, arns["worker"]) == second["worker"]
+    manager = client("secretsmanager")
+    assert set(fill_secrets(manager, arns)) == set(KINDS)
+    first = held(manager, arns["worker"])
+    assert not fill_secrets(manager, arns)
+    assert held(manager, arns["worker"]) == first
+    assert set(fill_secrets(manager, arns, "all")) == set(KINDS)
+    again = held(manager, arns["worker"])
+    assert again["token"] != first["token"]
+    assert again["ca"] != first["ca"]
+
+
+def test_a_certificate_is_made_anew_without_anything_that_clients_hold(
+    client: Callable[[str], Any], arns: dict[str, str]
+) -> None:
+    manager = client("secretsmanager")
+    fill_secrets(manager, arns)
+    before = {kind: held(manager, arn) for kind, arn in arns.items()}
+    assert fill_secrets(manager, arns, "certificate") == ["brokers"]
+    brokers = held(manager, arns["brokers"])
+    changed = {member for member in brokers if brokers[member] != before["brokers"][member]}
+    assert changed == {"certificate", "key"}
 
 
 def test_a_client_that_came_later_is_let_in_by_the_brokers_that_are_there(
     client: Callable[[str], Any], arns: dict[str, str]
 ) -> None:
-    manager, first = client("secretsmanager"), made()
+    manager = client("secretsmanager")
     before = {kind: arn for kind, arn in arns.items() if kind != "watcher"}
-    assert set(fill_secrets(manager, before, first, renew=False)) == set(before)
-    assert fill_secrets(manager, arns, made(), renew=False) == ["watcher"]
-    watcher = held(manager, arns["watcher"])
-    assert watcher["ca"] == first["brokers"]["ca"]
+    assert set(fill_secrets(manager, before)) == set(before)
+    assert fill_secrets(manager, arns) == ["watcher"]
+    watcher, brokers = (held(manager, arns[kind]) for kind in ("watcher", "brokers"))
+    assert watcher["ca"] == brokers["ca"]
     signed, _, signature = watcher["token"].rpartition(".")
-    public = serialization.load_der_public_key(
-        base64.b64decode(first["brokers"]["token_public_base64"])
-    )
+    public = serialization.load_der_public_key(base64.b64decode(brokers["token_public_base64"]))
     assert isinstance(public, rsa.RSAPublicKey)
     public.verify(
         base64.urlsafe_b64decode(f"{signature}=="),
@@ -86,9 +105,9 @@ def test_brokers_that_came_later_than_their_clients_are_no_matter_for_guesses(
     client: Callable[[str], Any], arns: dict[str, str]
 ) -> None:
     manager = client("secretsmanager")
-    fill_secrets(manager, {"worker": arns["worker"]}, made(), renew=False)
-    with pytest.raises(UserError, match=r"filled in part: .*brokers.*--renew"):
-        fill_secrets(manager, arns, made(), renew=False)
+    fill_secrets(manager, {"worker": arns["worker"]})
+    with pytest.raises(UserError, match=r"filled in part: .*brokers.*--renew-all"):
+        fill_secrets(manager, arns)
 
 
 def test_a_brokers_machine_makes_its_files_of_them(
@@ -99,7 +118,7 @@ def test_a_brokers_machine_makes_its_files_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    fill_secrets(client("secretsmanager"), arns, made(), renew=False)
+    fill_secrets(client("secretsmanager"), arns)
     machine = {
         "artifacts": [],
         "files": {},
@@ -128,6 +147,7 @@ def test_workers_and_watcher_start_with_what_was_filled(
     outputs = tmp_path / "outputs.json"
     services = {f"{each}_service": f"s-{each}" for each in ("worker", "watcher")}
     told = {"region": aws.region, "broker_secrets": arns, "worker_cluster": "c", **services}
+    told["broker_bucket"] = "none"
     outputs.write_text(json.dumps({**told, "connection": {"service_url": "pulsar+ssl://b:6651"}}))
 
     assert pulsar_credentials.main([str(outputs)]) == 0
@@ -142,8 +162,9 @@ def test_workers_and_watcher_start_with_what_was_filled(
 
 def test_who_signs_is_told_to_nobody_else() -> None:
     held = made()
-    private = held["signing"]["private"]
-    assert [kind for kind in held if private in held[kind].values()] == ["signing"]
+    for member in ("private", "authority_key"):
+        secret = held["signing"][member]
+        assert [kind for kind in held if secret in held[kind].values()] == ["signing"]
 
 
 def test_a_worker_reads_them_from_files_of_its_own() -> None:

@@ -30,7 +30,7 @@ from infra.pulsar.user_data import NODE, user_data
 
 BUCKET = "programs-of-a-cluster"
 NODE_OF_A_BROKER = BrokerNode(
-    cluster=Cluster(name="c", metadata=(MetadataServer(number=1, host="10.42.0.10"),)),
+    cluster=Cluster(name="c", metadata=(MetadataServer(number=1, host="10.42.0.10"),), zones={}),
     jvm=Jvm(heap_mb=2_048, direct_mb=3_072),
     keeping=Keeping(retention_minutes=1_440),
 )
@@ -187,6 +187,8 @@ def test_user_data_is_what_cloud_init_unpacks_and_the_same_each_time() -> None:
     assert f"/etc/systemd/system/{broker.SERVICE}" in written
     assert "/opt/sluice/infra/pulsar/node/machine.py" in written
     assert json.loads(written["/etc/pulsar/machine.json"])["folder"] == "/run/pulsar"
+    programs = [e["path"] for e in config["write_files"] if e["permissions"] == "0755"]
+    assert programs == ["/etc/pulsar/zone_of"]
     assert "pulsar-topics.timer" in config["runcmd"][-1]
 
 

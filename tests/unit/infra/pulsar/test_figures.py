@@ -191,7 +191,7 @@ def test_a_server_that_is_away_is_no_answer_and_not_the_end(
 
 def test_a_bookie_answers_its_own_machine_alone() -> None:
     node = BookieNode(
-        cluster=Cluster(name="sluice", metadata=()),
+        cluster=Cluster(name="sluice", metadata=(), zones={}),
         identity="bookie-1-1",
         jvm=Jvm(heap_mb=64, direct_mb=64),
     )

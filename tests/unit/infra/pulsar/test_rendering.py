@@ -1,7 +1,11 @@
 """What a machine of the cluster gets, as text."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +20,7 @@ JVM = Jvm(heap_mb=1_024, direct_mb=512)
 CLUSTER = Cluster(
     name="sluice",
     metadata=tuple(MetadataServer(number=n, host=f"10.42.{n}.10") for n in (1, 2, 3)),
+    zones={"eu-central-1a": "10.42.0.0/20", "eu-central-1b": "10.42.16.0/20"},
 )
 
 
@@ -67,16 +72,57 @@ def test_a_bookie_keeps_its_name_and_syncs_what_it_acknowledges() -> None:
     found = values(rendered, "bookkeeper.conf")
     assert found["bookieId"] == "bookie-a-1"
     assert found["journalSyncData"] == found["journalWriteData"] == "true"
-    assert found["metadataServiceUri"] == f"metadata-store:{CLUSTER.metadata_url}"
     # An address would stand in the volumes' cookie, and the next machine has another.
     assert "advertisedAddress" not in found
     assert bookie.SERVICE in rendered.units
+
+
+def test_a_bookie_knows_every_metadata_server() -> None:
+    found = values(BookieNode(cluster=CLUSTER, identity="b", jvm=JVM).render(), "bookkeeper.conf")
+    hosts = "10.42.1.10:2181;10.42.2.10:2181;10.42.3.10:2181"
+    assert found["metadataServiceUri"] == f"metadata-store:zk:{hosts}"
+    assert not [name for name, value in found.items() if "," in value]
 
 
 def test_a_broker_keeps_three_copies_and_acknowledges_by_two() -> None:
     found = values(a_broker().render(), "broker.conf")
     names = ("EnsembleSize", "WriteQuorum", "AckQuorum")
     assert [found[f"managedLedgerDefault{name}"] for name in names] == ["3", "3", "2"]
+
+
+def test_brokers_and_those_who_make_lost_copies_anew_spread_them_over_the_zones() -> None:
+    three = replace(CLUSTER, zones={**CLUSTER.zones, "eu-central-1c": "10.42.32.0/20"})
+    broker_values = values(replace(a_broker(), cluster=three).render(), "broker.conf")
+    assert broker_values["bookkeeperClientMinNumRacksPerWriteQuorum"] == "3"
+    # A lost zone would otherwise stop every producer.
+    assert broker_values["bookkeeperClientEnforceMinNumRacksPerWriteQuorum"] == "false"
+    node = BookieNode(cluster=three, identity="b", jvm=JVM)
+    bookie_values = values(node.render(), "bookkeeper.conf")
+    assert bookie_values["minNumRacksPerWriteQuorum"] == "3"
+    assert bookie_values["repairedPlacementPolicyNotAdheringBookieEnabled"] == "true"
+    assert int(bookie_values["auditorPeriodicPlacementPolicyCheckInterval"]) > 0
+    for found in (broker_values, bookie_values):
+        assert found["networkTopologyScriptFileName"] == "/etc/pulsar/zone_of"
+        assert found["reppDnsResolverClass"].endswith(".ScriptBasedMapping")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        ([], []),
+        (["10.42.0.7", "10.42.16.7"], ["/eu-central-1a", "/eu-central-1b"]),
+        (["10.42.15.255", "10.42.32.7"], ["/eu-central-1a", "/default-rack"]),
+    ],
+)
+def test_the_zone_of_an_address_is_told_by_its_network(
+    addresses: list[str], told: list[str], tmp_path: Path
+) -> None:
+    program = tmp_path / "zone_of"
+    program.write_text(a_broker().render().files["/etc/pulsar/zone_of"])
+    done = subprocess.run(
+        [sys.executable, program, *addresses], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == told
 
 
 def test_a_broker_knows_copies_and_holds_producers_rather_than_drop() -> None:

@@ -20,6 +20,8 @@ PACKAGE: Final = "infra.pulsar.node"
 MACHINE_FILE: Final = "machine.json"
 TOPICS_SERVICE: Final = "pulsar-topics.service"
 TOPICS_TIMER: Final = "pulsar-topics.timer"
+VOLUMES_SERVICE: Final = "pulsar-volumes.service"
+VOLUMES_TIMER: Final = "pulsar-volumes.timer"
 FIGURES_SERVICE: Final = "pulsar-figures.service"
 FIGURES_RESTART_SECONDS: Final = 5
 
@@ -60,9 +62,15 @@ def user_data(
         ).render()
     started = list(units)
     if keeps_topics:
-        units[TOPICS_SERVICE] = _topics(layout).render()
+        topics = _repeated("Topics of the stack, once", "keep_topics", layout)
+        units[TOPICS_SERVICE] = topics.render()
         units[TOPICS_TIMER] = every_minute("Topics of the stack", TOPICS_SERVICE)
         started.append(TOPICS_TIMER)
+    if machine.get("volumes"):
+        volumes = _repeated("Volumes that have grown, once", "grow_volumes", layout, user="root")
+        units[VOLUMES_SERVICE] = volumes.render()
+        units[VOLUMES_TIMER] = every_minute("Volumes that have grown", VOLUMES_SERVICE)
+        started.append(VOLUMES_TIMER)
     packed = gzip.compress(
         _cloud_config(_files(rendered, units, machine, layout), started).encode(), mtime=0
     )
@@ -71,11 +79,13 @@ def user_data(
     return base64.b64encode(packed).decode()
 
 
-def _topics(layout: Layout) -> Unit:
+def _repeated(description: str, name: str, layout: Layout, *, user: str = USER) -> Unit:
+    """Return what a timer starts, once the machine is ready."""
     return Unit(
-        description="Topics of the stack, once",
-        start=program("keep_topics", layout),
+        description=description,
+        start=program(name, layout),
         needs=layout.ready,
+        user=user,
         repeated=True,
     )
 
@@ -109,7 +119,12 @@ def _cloud_config(files: Mapping[str, str], started: Sequence[str]) -> str:
             {"name": USER, "system": True, "no_create_home": True, "shell": "/usr/sbin/nologin"},
         ],
         "write_files": [
-            {"path": path, "content": text, "permissions": "0644"} for path, text in files.items()
+            {
+                "path": path,
+                "content": text,
+                "permissions": "0755" if text.startswith("#!") else "0644",
+            }
+            for path, text in files.items()
         ],
         "runcmd": [
             ["systemctl", "daemon-reload"],

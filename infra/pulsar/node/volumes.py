@@ -1,4 +1,4 @@
-"""Volumes and the address that outlive a machine: attached, formatted once, mounted."""
+"""Volumes and the address that outlive a machine: attached, formatted once, mounted, grown."""
 
 import re
 import subprocess
@@ -11,6 +11,8 @@ from infra.pulsar.node.calls import Aws, Failed
 ATTACH_SECONDS_MAX = 300
 """The machine before may still be ending, and holds them until it has."""
 LOOK_SECONDS = 5
+COMMAND_SECONDS_MAX = 300
+"""To mount after a crash takes longest: XFS reads its log."""
 DEVICES = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_"
 
 
@@ -21,6 +23,14 @@ def attach_all(aws: Aws, instance: str, wanted: dict[str, Any]) -> None:
     for volume in wanted["volumes"]:
         _retry(lambda volume=volume: _attach_volume(aws, instance, volume))
         _mount(volume)
+
+
+def grow(mount: str) -> bool:
+    """Make a file system as large as its volume has become; return False if it was already.
+
+    EBS user guide, "Extend the file system after resizing an Amazon EBS volume"; xfs_growfs(8).
+    """
+    return "data blocks changed" in _must("xfs_growfs", "-d", mount)
 
 
 def _attach_interface(aws: Aws, instance: str, interface: str) -> None:
@@ -51,10 +61,10 @@ def _mount(volume: dict[str, str]) -> None:
         time.sleep(LOOK_SECONDS)
     mount = Path(volume["mount"])
     mount.mkdir(parents=True, exist_ok=True)
-    if _run("mountpoint", "-q", str(mount)) == 0:
+    if _run("mountpoint", "-q", str(mount)).returncode == 0:
         return
     # 2: nothing is on it. A volume with anything on it is never formatted.
-    if _run("blkid", "-p", str(device)) == 2:
+    if _run("blkid", "-p", str(device)).returncode == 2:
         _must("mkfs.xfs", "-q", str(device))
     _must("mount", "-o", "noatime", str(device), str(mount))
     _must("chown", "pulsar:pulsar", str(mount))
@@ -73,11 +83,17 @@ def _retry(step: Any) -> None:
             return
 
 
-def _run(*words: str) -> int:
-    return subprocess.run(words, check=False).returncode
+def _run(*words: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            words, check=False, stdout=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS_MAX
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(words)}: no end after {error.timeout} s") from error
 
 
-def _must(*words: str) -> None:
-    code = _run(*words)
-    if code:
-        raise Failed(f"{' '.join(words)}: exit {code}")
+def _must(*words: str) -> str:
+    done = _run(*words)
+    if done.returncode:
+        raise Failed(f"{' '.join(words)}: exit {done.returncode}")
+    return done.stdout

@@ -55,6 +55,25 @@ def test_volumes_are_in_the_zone_of_the_machine_that_takes_them(made: Any) -> No
         ]
 
 
+def test_machines_with_volumes_use_what_these_grow_by(made: Any) -> None:
+    timer = "/etc/systemd/system/pulsar-volumes.timer"
+    for kind in ("metadata-1", "bookie-1-1"):
+        written = files(made, f"stream-{kind}-template")
+        assert "OnCalendar=minutely" in written[timer]
+        unit = written["/etc/systemd/system/pulsar-volumes.service"]
+        # Root alone may, and only when the volumes are mounted.
+        assert "User=root\nExecStartPre=/usr/bin/test -e /run/pulsar/ready\n" in unit
+        assert "infra.pulsar.node.grow_volumes /etc/pulsar/machine.json\n" in unit
+    assert timer not in files(made, "stream-broker-template")
+
+
+def test_every_machine_that_places_copies_knows_the_networks_of_the_zones(made: Any) -> None:
+    cidrs = [made.inputs(f"network-subnet-eu-central-1{z}")["cidrBlock"] for z in "abc"]
+    for template in ("stream-broker-template", "stream-bookie-2-1-template"):
+        program = files(made, template)["/etc/pulsar/zone_of"]
+        assert [cidr in program for cidr in cidrs] == [True] * 3
+
+
 def test_only_brokers_are_rolled_by_the_program(made: Any) -> None:
     rolled = [g.name for g in made.of_type("Group") if "instanceRefresh" in g.inputs]
     assert rolled == ["stream-broker"]

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, ValidationError, model_validator
 
 from infra import setting_faults
 from infra.alarm_rule import Objectives
+from infra.broker_ports import ports_of
 from infra.settings_kafka import KafkaSettings
 from infra.settings_keeping import KeepingSettings
 from infra.settings_network import NetworkSettings
@@ -156,6 +157,35 @@ class Settings(
                 "set its https:// address"
             )
         return self
+
+    @model_validator(mode="after")
+    def _given_broker_is_reached(self) -> Self:
+        """Refuse a given broker to which the workers' network on AWS would have no way."""
+        given = self.given_addresses
+        if self.broker_cidr is not None and not given:
+            raise ValueError(
+                "broker_cidr: the stack's own brokers are in its network; set it for a given "
+                "cluster alone"
+            )
+        if self.broker_cidr is None and given and self.package == "aws":
+            raise ValueError(
+                "broker_cidr: workers reach a given cluster by it, and nothing else; set it to the "
+                "addresses of its brokers, as 10.7.0.0/16"
+            )
+        if self.broker_cidr is not None:
+            try:
+                ports_of(*given)
+            except ValueError as error:
+                raise ValueError(f"service_url: {error}") from None
+        return self
+
+    @property
+    def given_addresses(self) -> tuple[str, ...]:
+        """Where a given broker and its servers are asked: none where the stack has its own."""
+        if self.stream == "kinesis" or self.service_url is None:
+            return ()
+        asked = (self.pulsar_admin_url, self.pulsar_bookie_url) if self.stream == "pulsar" else ()
+        return (self.service_url, *(url for url in asked if url is not None))
 
     @property
     def objectives(self) -> Objectives:

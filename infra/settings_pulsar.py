@@ -46,7 +46,8 @@ class PulsarSettings(BaseModel):
         None,
         pattern=r"^arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+$",
         description="Secret with token and ca by which workers and their watcher come into a "
-        "given cluster.",
+        "given cluster, under AWS's own key (aws/secretsmanager): of other keys what starts them "
+        "may use the stack's alone.",
     )
     pulsar_admin_url: str | None = Field(
         None,

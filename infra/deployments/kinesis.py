@@ -40,13 +40,14 @@ class KinesisDeployment:
                 retain=settings.retain_data,
             ),
         )
+        self._network = self._make_network()
         self._functions = Functions(
             settings,
             names,
             archive,
             stream=self._stream,
             base=self._base,
-            network=self._make_network(),
+            network=self._network,
         )
         self._processing = self._make_processing()
         self._watchers = Watchers(settings, names, self._functions)
@@ -71,6 +72,7 @@ class KinesisDeployment:
         """What a client of the stack needs to know."""
         return {
             **self._base.outputs,
+            **({} if self._network is None else self._network.outputs),
             "stream_name": self._stream.stream_name,
             "stream_arn": self._stream.stream_arn,
             "function_name": self._processing.function_name,

@@ -69,6 +69,7 @@ class WatchedWorkers:
         watcher = workers.watch(stream, self._topic, service.cluster.arn)
         return {
             **self._base.outputs,
+            **workers.network.outputs,
             "stream_name": self._names.stream,
             "connection": stream.connection,
             "worker_cluster": service.cluster.name,

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import watcher_service, worker_service
+from infra.broker_ports import ports_of
 from infra.deployments.foundation import Foundation
 from infra.naming import Names
 from infra.network import Network
@@ -103,6 +104,8 @@ class Workers:
             through_s3=through_s3,
             signed_by_aws=[layers_bucket(names.region)],
         )
+        if settings.broker_cidr is not None:
+            self.network.open_to(settings.broker_cidr, ports_of(*settings.given_addresses))
 
     def run(
         self, stream: Stream, *, rollback_alarms: Sequence[pulumi.Input[str]] = ()

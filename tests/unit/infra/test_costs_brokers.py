@@ -20,8 +20,9 @@ from pipeline.environment import WorkerSettings
 from pipeline.errors import UserError
 
 PRICES = prices("us-east-1")
-GIVEN = {"service_url": "b-1.example.com:9098", "kafka_security": "tls"}
-GIVEN_PULSAR = {"service_url": "pulsar+ssl://pulsar.example.com:6651"}
+THERE = {"broker_cidr": "10.7.0.0/16"}
+GIVEN = {"service_url": "b-1.example.com:9098", "kafka_security": "tls", **THERE}
+GIVEN_PULSAR = {"service_url": "pulsar+ssl://pulsar.example.com:6651", **THERE}
 
 
 def case(rate: float = 10_000, size: int = 300, **chosen: Any) -> Case:

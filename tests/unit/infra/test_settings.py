@@ -18,6 +18,7 @@ PULSAR = {
     "pulsar_cluster": "given",
     "service_url": "pulsar+ssl://pulsar.example.com:6651",
 }
+KAFKA = {"stream": "kafka", "kafka_cluster": "given", "kafka_security": "tls"}
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pulsar-0a1b2c"
 
 
@@ -62,6 +63,8 @@ def test_a_setting_like_no_other_lists_those_there_are() -> None:
         ("network_cidr", "8.8.0.0/16", "a private network of /16 to /20 is wanted"),
         ("network_cidr", "10.0.0.0/24", "a private network of /16 to /20 is wanted"),
         ("network_cidr", "10.42.1.0/16", "has host bits set"),
+        ("broker_cidr", "0.0.0.0/0", "a network of /8 to /32 is wanted"),
+        ("broker_cidr", "10.7.0.1/16", "has host bits set"),
         ("stream", "nats", "'kinesis', 'pulsar' or 'kafka'"),
         ("partition_count", "0", "greater than or equal to 1"),
         ("kafka_version", "latest", "match pattern"),
@@ -116,6 +119,15 @@ def test_an_on_demand_stream_takes_no_shard_count() -> None:
             {**PULSAR, "pulsar_admin_url": "http://a:8080", "pulsar_credentials_arn": SECRET},
             "^pulsar_admin_url: the token of pulsar_credentials_arn would go there in clear",
         ),
+        (PULSAR, "^broker_cidr: workers reach a given cluster by it"),
+        (
+            {"stream": "pulsar", "broker_cidr": "10.7.0.0/16"},
+            "^broker_cidr: the stack's own brokers are in its network",
+        ),
+        (
+            {**KAFKA, "service_url": "b-1:9094,b-2", "broker_cidr": "10.7.0.0/16"},
+            "^service_url: 'b-2' has no port",
+        ),
     ],
 )
 def test_workers_and_brokers_that_cannot_be_are_refused(
@@ -123,6 +135,10 @@ def test_workers_and_brokers_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(pulumi.RunError, match=message):
         parse(values)
+
+
+def test_a_local_stack_reaches_a_given_broker_wherever_it_is() -> None:
+    assert parse({**PULSAR, "package": "local"}).broker_cidr is None
 
 
 def test_retention_beyond_what_the_ledger_keeps_is_refused() -> None:

@@ -144,7 +144,7 @@ MOVES: Mapping[str, tuple[str, set[str]]] = {
     ),
 }
 OF_TOPICS = {
-    *("stream", "partition_count", "service_url", "broker_count"),
+    *("stream", "partition_count", "service_url", "broker_count", "broker_cidr"),
     *KafkaSettings.model_fields,
     *PulsarSettings.model_fields,
     *WorkerSettings.model_fields,

@@ -95,6 +95,11 @@ MOVES: Mapping[str, Moved] = {
         "4",
         {WATCH},
     ),
+    "broker_cidr": (
+        {**GIVEN, "broker_cidr": "10.7.0.0/16"},
+        "10.8.0.0/16",
+        {"network-callers-to-given-9098.cidrIpv4"},
+    ),
     "kafka_volume_gb": (
         ON_KAFKA,
         "500",
@@ -168,7 +173,8 @@ def _flat(registered: Any) -> dict[str, Any]:
 
 
 def test_every_setting_of_topics_and_workers_is_in_the_table() -> None:
-    settings = {"partition_count", "service_url", "broker_count", *KafkaSettings.model_fields}
+    of_streams = {"partition_count", "service_url", "broker_count", "broker_cidr"}
+    settings = {*of_streams, *KafkaSettings.model_fields}
     assert {*MOVES, "kafka_cluster"} == settings | {
         "retention_hours",
         *WorkerSettings.model_fields,

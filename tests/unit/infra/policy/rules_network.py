@@ -1,14 +1,17 @@
 """Rules about networks: nothing is open, no way out but endpoints, one for each that is called."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Final
 
+from infra.settings_network import BROKER_PREFIX_LENGTH
 from tests.unit.infra.policy.reach import called
 from tests.unit.infra.policy.stack import Break, Rule, Stack, at, kind_of, statements
 
 PRIVATE: Final = "dev in a private network"
 PRIVATE_AND_SCALED: Final = "prod in a private network"
 ON_KAFKA: Final = "dev on Kafka"
+GIVEN_PULSAR: Final = "dev on a given Pulsar"
 WORKERS: Final = {"dynamodb", "ecr.api", "ecr.dkr", "logs", "s3"}
 """What a task on Fargate is started and logged by (Amazon ECR guide, "Amazon ECR interface VPC
 endpoints"; ECS guide, "Using the awslogs log driver"), and what a worker calls."""
@@ -31,7 +34,8 @@ def closed(stack: Stack) -> Iterator[str]:
         given = rule.inputs
         inwards = kind_of(rule) == "SecurityGroupIngressRule"
         known = given.get("referencedSecurityGroupId") in groups
-        if not (known or (given.get("prefixListId") and not inwards)):
+        outside = given.get("prefixListId") or _is_somebodys(given.get("cidrIpv4"))
+        if not (known or (outside and not inwards)):
             yield f"{rule.name}: is open to more than a group of the stack or a service"
         if given["ipProtocol"] != "tcp" or given.get("fromPort") != given.get("toPort"):
             yield f"{rule.name}: opens more than one port"
@@ -39,6 +43,11 @@ def closed(stack: Stack) -> Iterator[str]:
     for vpc in stack.of("Vpc"):
         if vpc.id not in kept:
             yield f"{vpc.name}: its default group lets everything out"
+
+
+def _is_somebodys(cidr: str | None) -> bool:
+    """Whether these are the addresses of a given broker, and not everybody's."""
+    return cidr is not None and IPv4Network(cidr).prefixlen >= BROKER_PREFIX_LENGTH
 
 
 def no_way_out(stack: Stack) -> Iterator[str]:
@@ -116,6 +125,22 @@ RULES: Final = (
             Break(resource="network-callers-to-endpoints-in", path="ipProtocol", value="-1"),
             Break(resource="network-callers-to-endpoints-out", path="toPort", value=65_535),
             Break(resource="network-callers-to-s3", path="prefixListId"),
+        ),
+    ),
+    Rule(
+        id="no-way-to-more-than-a-given-broker",
+        why="VPC guide, 'Security group rules': out to a broker's addresses alone, by its ports.",
+        check=closed,
+        broken_in=GIVEN_PULSAR,
+        breaks=(
+            Break(resource="network-callers-to-given-6651", path="cidrIpv4", value="0.0.0.0/0"),
+            Break(resource="network-callers-to-given-6651", path="cidrIpv4"),
+            Break(resource="network-callers-to-given-6651", path="toPort", value=65_535),
+            Break(
+                resource="network-callers-to-given-6651",
+                path="type",
+                value="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+            ),
         ),
     ),
     Rule(

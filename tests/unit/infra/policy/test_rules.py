@@ -42,10 +42,11 @@ STACKS: Final[dict[str, dict[str, str]]] = {
     "staging on Kafka": {"stream": "kafka"},
     rules_machines.ON_PULSAR: {"stream": "pulsar"},
     "staging on Pulsar": {"stream": "pulsar", "pulsar_offload_gb": "50"},
-    "dev on a given Pulsar": {
+    rules_network.GIVEN_PULSAR: {
         "stream": "pulsar",
         "pulsar_cluster": "given",
         "service_url": "pulsar+ssl://pulsar.example.com:6651",
+        "broker_cidr": "10.7.0.0/16",
         "pulsar_credentials_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:p-Ab12",
     },
 }

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from infra.task_service import STOP_MARGIN_SECONDS
+from pipeline import names
 from tests.waiting import until
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -28,6 +30,7 @@ class WorkerProcess:
     def __init__(
         self, variables: Mapping[str, str], folder: Path, *, module: str = "pipeline.consumer"
     ) -> None:
+        self._grace_seconds = float(variables[names.ENV_WORKER_GRACE_SECONDS])
         folder.mkdir(parents=True, exist_ok=True)
         self.log, self.figures = folder / "log", folder / "figures"
         with self.log.open("wb") as log, self.figures.open("wb") as figures:
@@ -103,9 +106,9 @@ class WorkerProcess:
         return self._process.wait(timeout=seconds)
 
     def stop(self) -> int:
-        """Stop in good order, and return the exit code."""
+        """Stop in good order before ECS would kill it, and return the exit code."""
         self.ask_to_stop()
-        return self.wait()
+        return self.wait(seconds=self._grace_seconds + STOP_MARGIN_SECONDS)
 
     def kill(self) -> None:
         """End it without a word."""

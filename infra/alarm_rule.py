@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from pipeline import metrics
 from pipeline.names import METRICS_NAMESPACE
 
-Statistic = Literal["Sum", "Maximum", "p50", "p99"]
+Statistic = Literal["Sum", "Minimum", "Maximum", "p50", "p99"]
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"]
 Missing = Literal["notBreaching", "missing"]
 """CloudWatch's other policies are never right here. `breaching` alarms on every first deploy, for

@@ -1,4 +1,4 @@
-"""The alarms of brokers and bookies: gone, without copies, full, or near their quota. Pure."""
+"""The alarms of brokers and bookies: gone, without copies, full, near quota or expiry. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,6 +14,8 @@ DISK_PERCENT_MAX: Final = 80
 BACKLOG_PERCENT_MAX: Final = 80
 DOWN_MINUTES: Final = 5
 BEHIND_MINUTES: Final = 15
+CERTIFICATE_DAYS_MIN: Final = 30
+CERTIFICATE_MINUTES: Final = 10
 WATCHER_SILENT: Final = (
     "The watcher tells each minute; that it is dead, oldest-event-age and canary-not-seen tell."
 )
@@ -26,6 +28,7 @@ def broker_rules(topic: Topic) -> tuple[Rule, ...]:
         metrics.UNDER_REPLICATED: _UNDER_REPLICATED,
         metrics.DISK_PERCENT: _BOOKIE_DISK,
         metrics.BACKLOG_PERCENT: _BACKLOG_NEAR_QUOTA,
+        metrics.CERTIFICATE_DAYS: _BROKER_CERTIFICATE,
     }
     return (*(found[metric] for metric in topic.metrics), *_msk_disks(topic.msk_brokers))
 
@@ -73,6 +76,24 @@ _BACKLOG_NEAR_QUOTA: Final = Rule(
     missing="notBreaching",
     missing_reason=WATCHER_SILENT,
     page="data-at-risk",
+)
+
+
+_BROKER_CERTIFICATE: Final = Rule(
+    id="broker-certificate",
+    summary="The certificate of a Pulsar's brokers ends soon, and nobody reaches them after it.",
+    series={"left": own("Minimum", metrics.CERTIFICATE_DAYS)},
+    comparison="LessThanThreshold",
+    threshold=CERTIFICATE_DAYS_MIN,
+    unit="days",
+    threshold_reason=(
+        "a month is for whoever may renew it, and for the brokers, replaced one by one; each look "
+        f"meets one of them, so that a single one within {CERTIFICATE_MINUTES} minutes is enough."
+    ),
+    missing="notBreaching",
+    missing_reason=WATCHER_SILENT,
+    periods=CERTIFICATE_MINUTES,
+    periods_to_alarm=1,
 )
 
 

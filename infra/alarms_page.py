@@ -53,6 +53,8 @@ brokers besides, and the workers themselves. Nothing is watched that nobody coul
 - backlog-near-quota is there where `pulsar_backlog_gb_max` sets a quota. What is capped is the
   backlog: the cap on unacknowledged messages is one of Shared subscriptions, and the workers' are
   Failover (Pulsar documentation, "Subscription types").
+- broker-certificate is there where a Pulsar's clients come by TLS: to the stack's own, and to one
+  that is given whose `service_url` begins with `pulsar+ssl`. MSK renews its certificates itself.
 - An alarm's expression takes ten metrics: with more brokers of MSK, broker-disk-2 and broker-disk-3
   stand beside broker-disk, ten brokers each, with its runbook.
 """

@@ -13,6 +13,7 @@ OF_BROKERS: Final = (
     metrics.UNDER_REPLICATED,
     metrics.DISK_PERCENT,
     metrics.BACKLOG_PERCENT,
+    metrics.CERTIFICATE_DAYS,
 )
 """What a watcher may tell of brokers, whatever they are."""
 MS_PER_SECOND: Final = 1_000
@@ -35,6 +36,8 @@ class Topic:
     """Whether there are brokers to ask; a Pulsar's tell of their number and of the backlog."""
     bookies_tell: bool
     """Whether there are bookies to ask: of their number, of copies and disks."""
+    certificate_ends: bool
+    """Whether clients come by TLS, with a certificate that nobody renews by himself."""
     msk_brokers: int
     """Whose disks CloudWatch knows, by the numbers from 1 on."""
 
@@ -51,6 +54,7 @@ class Topic:
             self.brokers_tell if on_kafka else self.bookies_tell,
             self.bookies_tell,
             self.brokers_tell and self.backlog_bytes_max is not None,
+            self.certificate_ends,
         )
         return tuple(metric for metric, is_told in zip(OF_BROKERS, told, strict=True) if is_told)
 
@@ -67,6 +71,7 @@ def topic_of(settings: Settings) -> Topic:
         backlog_bytes_max=None if on_kafka else backlog_bytes_max(settings),
         brokers_tell=_brokers_tell(settings),
         bookies_tell=not on_kafka and (own or settings.pulsar_bookie_url is not None),
+        certificate_ends=not on_kafka and (own or _by_tls(settings)),
         msk_brokers=_msk_brokers(settings),
     )
 
@@ -98,6 +103,10 @@ def _brokers_tell(settings: Settings) -> bool:
     if settings.stream == "kafka":
         return settings.kafka_cluster != "serverless"
     return settings.pulsar_cluster == "own" or settings.pulsar_admin_url is not None
+
+
+def _by_tls(settings: Settings) -> bool:
+    return (settings.service_url or "").startswith("pulsar+ssl://")
 
 
 def _msk_brokers(settings: Settings) -> int:

@@ -24,8 +24,7 @@ def panel(topic: Topic) -> Panel:
     """Return what the watcher sees of the data and of the brokers, whether or not anybody works."""
     of_brokers: dict[str, list[metrics.Metric]] = {}
     for metric in topic.metrics:
-        title = "Fullest (percent)" if metric.unit == "Percent" else "Missing or without copies"
-        of_brokers.setdefault(title, []).append(metric)
+        of_brokers.setdefault(_title(metric), []).append(metric)
     return Panel(
         title="Seen from outside",
         widgets=(
@@ -36,6 +35,12 @@ def panel(topic: Topic) -> Panel:
             ),
         ),
     )
+
+
+def _title(metric: metrics.Metric) -> str:
+    if metric is metrics.CERTIFICATE_DAYS:
+        return "Days left of the certificate"
+    return "Fullest (percent)" if metric.unit == "Percent" else "Missing or without copies"
 
 
 class WatcherService(pulumi.ComponentResource):

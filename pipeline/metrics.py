@@ -205,6 +205,13 @@ BACKLOG_PERCENT: Final = Metric(
     origin="watcher",
 )
 
+CERTIFICATE_DAYS: Final = Metric(
+    name="CertificateDaysLeft",
+    unit="Count",
+    meaning="Days until the certificate of a Pulsar's brokers ends; 0 once it has.",
+    origin="watcher",
+)
+
 CATALOGUE: Final = (
     RECEIVED,
     STORED,
@@ -242,6 +249,7 @@ CATALOGUE: Final = (
     UNDER_REPLICATED,
     DISK_PERCENT,
     BACKLOG_PERCENT,
+    CERTIFICATE_DAYS,
 )
 """What this project measures whatever the domain; the domain adds its own beside its contracts."""
 

@@ -17,7 +17,7 @@ from infra.pulsar.roles import ROLES
 
 RSA_BITS: Final = 2_048
 CERTIFICATE_DAYS_DEFAULT: Final = 397
-CA_DAYS: Final = 3_650
+AUTHORITY_DAYS: Final = 3_650
 CLOCK_SKEW: Final = dt.timedelta(minutes=5)
 _SERVER_AUTH: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 
@@ -29,6 +29,48 @@ class Tls:
     ca: str
     certificate: str
     key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authority:
+    """Who signs servers' certificates: what clients trust, and the key to it; both PEM.
+
+    A certificate names its authority by the authority's key (RFC 5280, 4.2.1.1): of several that
+    are trusted together, its own is found.
+    """
+
+    certificate: str
+    key: str
+
+    @property
+    def ends(self) -> dt.datetime:
+        """When what it has signed is no longer trusted."""
+        return self._certificate.not_valid_after_utc
+
+    def sign(
+        self, hosts: Sequence[str], *, now: dt.datetime, days: int = CERTIFICATE_DAYS_DEFAULT
+    ) -> Tls:
+        """Return a fresh key and its certificate for host names and addresses."""
+        own = self._certificate
+        authority_key = serialization.load_pem_private_key(self.key.encode(), password=None)
+        assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+        by = own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(_name("pulsar"), own.subject, now, days, key)
+            .add_extension(x509.SubjectAlternativeName([_general(host) for host in hosts]), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(by), critical=False
+            )
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(_SERVER_AUTH, critical=False)
+            .sign(authority_key, hashes.SHA256())
+        )
+        return Tls(ca=self.certificate, certificate=_text(certificate), key=_pem(key))
+
+    @property
+    def _certificate(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.certificate.encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,38 +122,32 @@ def _pair(key: rsa.RSAPrivateKey) -> TokenKeys:
     )
 
 
+def make_authority(*, now: dt.datetime) -> Authority:
+    """Return a fresh authority, which is trusted by whoever has its certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(f"Sluice Pulsar authority of {now:%Y-%m-%d}")
+    certificate = (
+        _builder(name, name, now, AUTHORITY_DAYS, key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Authority(certificate=_text(certificate), key=_pem(key))
+
+
 def make_tls(
     hosts: Sequence[str], *, now: dt.datetime, days: int = CERTIFICATE_DAYS_DEFAULT
 ) -> Tls:
-    """Return a certificate for host names and addresses, by an authority whose key is forgotten.
-
-    Nobody can sign a second certificate that the clients would trust: a new one comes with a new
-    authority, and both are trusted while clients change over.
-    """
-    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer = _name("Sluice Pulsar authority")
-    ca = (
-        _builder(issuer, issuer, now, CA_DAYS)
-        .public_key(ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    certificate = (
-        _builder(_name("pulsar"), issuer, now, days)
-        .public_key(key.public_key())
-        .add_extension(x509.SubjectAlternativeName([_general(host) for host in hosts]), False)
-        .add_extension(_SERVER_AUTH, critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    return Tls(
-        ca=ca.public_bytes(serialization.Encoding.PEM).decode(),
-        certificate=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        key=_pem(key),
-    )
+    """Return a certificate for host names and addresses, by an authority of its own."""
+    return make_authority(now=now).sign(hosts, now=now, days=days)
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, now: dt.datetime, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    now: dt.datetime,
+    days: int,
+    key: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -120,6 +156,22 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + dt.timedelta(days=days))
+        .public_key(key.public_key())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
@@ -132,6 +184,10 @@ def _general(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _text(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:

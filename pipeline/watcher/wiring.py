@@ -16,6 +16,7 @@ from pipeline.producer.settings import ProducerSettings
 from pipeline.producer.transports import transport_for
 from pipeline.sources.connections import KafkaConnection, KinesisConnection, PulsarConnection
 from pipeline.watcher.canaries import TopicCanaries
+from pipeline.watcher.certificate import certificate_of
 from pipeline.watcher.lag import behind
 from pipeline.watcher.watch import Watch
 
@@ -94,6 +95,7 @@ def condition_of(
         admin = HttpApi(
             url=watched.admin_url, ca_file=connection.ca_file, token_file=connection.token_file
         )
+    certificate = certificate_of(connection, wall_clock_ms)
     condition = PulsarCondition(
         topic=connection.topic,
         admin=admin,
@@ -108,4 +110,5 @@ def condition_of(
         "copies": condition.under_replicated,
         "disks": condition.disk,
         "backlog": condition.backlog,
+        **({"certificate": certificate.found} if certificate else {}),
     }

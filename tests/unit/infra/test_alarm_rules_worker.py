@@ -36,6 +36,12 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
     "Pulsar": {"stream": "pulsar"},
     "Pulsar with a quota": {"stream": "pulsar", "pulsar_backlog_gb_max": 50},
     "a given Pulsar": {"stream": "pulsar", "pulsar_cluster": "given", **SERVERS},
+    "a given Pulsar by TLS": {
+        "stream": "pulsar",
+        "pulsar_cluster": "given",
+        **SERVERS,
+        "service_url": "pulsar+ssl://pulsar.example.com:6651",
+    },
     "a given Pulsar that may be asked": {
         "stream": "pulsar",
         "pulsar_cluster": "given",
@@ -61,11 +67,13 @@ OF_BROKERS: Mapping[str, set[str]] = {
     "MSK Serverless": set(),
     "a given Kafka": {"under-replicated"},
     "a given Kafka, counted": {"broker-down", "under-replicated"},
-    "Pulsar": {"broker-down", "under-replicated", "broker-disk"},
+    "Pulsar": {"broker-down", "under-replicated", "broker-disk", "broker-certificate"},
     "Pulsar with a quota": {
-        *("broker-down", "under-replicated", "broker-disk", "backlog-near-quota"),
+        *("broker-down", "under-replicated", "broker-disk", "broker-certificate"),
+        "backlog-near-quota",
     },
     "a given Pulsar": set(),
+    "a given Pulsar by TLS": {"broker-certificate"},
     "a given Pulsar that may be asked": {
         *("under-replicated", "broker-disk", "backlog-near-quota"),
     },

@@ -24,7 +24,7 @@ HOUR = 60
 WATCHER = (
     *("pipeline.OldestEventAge", "pipeline.CanaryFound", "pipeline.RecordsBehind"),
     *("pipeline.BrokersMissing", "pipeline.UnderReplicated", "pipeline.BookieDiskUsed"),
-    "pipeline.BacklogOfQuota",
+    *("pipeline.BacklogOfQuota", "pipeline.CertificateDaysLeft"),
 )
 WORKERS = ("pipeline.OldestHeldAge", "pipeline.Events", "pipeline.Ranges", "pipeline.Files")
 
@@ -45,6 +45,7 @@ def idle(_: int) -> Values:
         "pipeline.UnderReplicated": 0,
         "pipeline.BookieDiskUsed": 35,
         "pipeline.BacklogOfQuota": 0,
+        "pipeline.CertificateDaysLeft": 200,
         **{f"brokers.KafkaDataLogsDiskUsed.{broker}": 40 for broker in (1, 2, 3)},
     }
 
@@ -82,6 +83,7 @@ TROUBLE: Mapping[str, tuple[int, Values]] = {
         {"pipeline.BookieDiskUsed": 81, "brokers.KafkaDataLogsDiskUsed.2": 81},
     ),
     "backlog-near-quota": (10, {"pipeline.BacklogOfQuota": 85}),
+    "broker-certificate": (1, {"pipeline.CertificateDaysLeft": 29.9}),
     "records-lost": (1, {"pipeline.RangesLost": 1}),
     "quarantine-rate": (4, {"pipeline.EventsQuarantined": 12_000}),
     "small-files": (

@@ -56,7 +56,12 @@ def _measured(rule: Rule, periods: Sequence[World]) -> list[float | None]:
 
 def _values(series: Series, periods: Sequence[World]) -> list[float | None]:
     key = ".".join((series.source, series.metric, *(value for _, value in series.beside)))
-    over: Callable[[list[float]], float] = {"Sum": sum, "Maximum": max}[series.statistic]
+    statistics: dict[str, Callable[[list[float]], float]] = {
+        "Sum": sum,
+        "Minimum": min,
+        "Maximum": max,
+    }
+    over = statistics[series.statistic]
     found = ([minute[key] for minute in period if key in minute] for period in periods)
     return [over(values) if values else None for values in found]
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+from pathlib import Path
 
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import CATALOGUE
+from pipeline.watcher.certificate import Certificate
 from pipeline.watcher.lag import behind
 from tests.unit.pulsar.test_condition import (
     BROKERS,
@@ -17,13 +19,21 @@ from tests.unit.pulsar.test_condition import (
     bookies,
     condition,
     stats,
+    with_tls,
 )
 from tests.unit.watcher.test_lag import Topic, ledger
 
-__all__ = ["api"]
+__all__ = ["api", "with_tls"]
 
 
-def test_every_figure_of_a_watcher_is_catalogued_and_none_in_vain(api: Api) -> None:
+def certificate(shown: Api, ca_file: Path) -> Certificate:
+    port = int(shown.url.rpartition(":")[2])
+    return Certificate(addresses=[("127.0.0.1", port)], ca_file=ca_file, clock_ms=lambda: 0)
+
+
+def test_every_figure_of_a_watcher_is_catalogued_and_none_in_vain(
+    api: Api, with_tls: tuple[Api, Path]
+) -> None:
     api.says(BROKERS, [])
     api.says(CLUSTER, bookies(writable=1))
     api.says(LEDGERS, [1])
@@ -37,6 +47,7 @@ def test_every_figure_of_a_watcher_is_catalogued_and_none_in_vain(api: Api) -> N
         asked.under_replicated(),
         asked.disk(),
         asked.backlog(),
+        certificate(*with_tls).found(),
         behind(Topic(p0=1), ledger(None)),
     ):
         found.write(log)

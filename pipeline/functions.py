@@ -6,19 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from pipeline import metrics
+from pipeline.assembly import assembled
 from pipeline.auditing import audit
-from pipeline.canary import send_canary, with_canaries
-from pipeline.core.batch import Batch, Limits, LostRange
-from pipeline.core.catalog import Catalog
-from pipeline.core.dedupe import SeenIds
-from pipeline.core.process import process
-from pipeline.core.records import Position, Record
-from pipeline.core.result import Attempt, CoreResult
-from pipeline.domain import catalog
-from pipeline.domain.known_good import KNOWN_GOOD
+from pipeline.canary import send_canary
 from pipeline.environment import (
     Environment,
     client,
@@ -27,65 +20,32 @@ from pipeline.environment import (
     scaling,
     wall_clock_ms,
 )
-from pipeline.errors import BrokenInvariant, Refused
-from pipeline.ledger.dynamodb import DynamoLedger
-from pipeline.ledger.seams import Core, Seen
-from pipeline.ledger.settings import ProtocolSettings
+from pipeline.errors import Refused
 from pipeline.ledger.state import TakeOutcome
 from pipeline.meter import Meter
 from pipeline.metric_log import MetricLog
 from pipeline.metrics import Metric, Value
 from pipeline.probe import Canaries, probe
 from pipeline.shard_scaler import Scaler
-from pipeline.sinks.s3 import S3Store
 from pipeline.sources.discards import Discards
 from pipeline.sources.kinesis import KinesisSource
 from pipeline.sources.lambda_event import records_by_shard
 from pipeline.worker import Worker
 
-SECOND_MS: Final = 1000
 RemainingMs = Callable[[], int]
 
 
 def worker_for(environment: Environment) -> Worker:
     """Return a worker on the parts that the environment names."""
     settings = environment.settings
-    return Worker(
-        ledger=DynamoLedger(environment.dynamodb, settings.ledger_table),
-        store=S3Store(environment.s3, settings.lake_bucket),
-        source=KinesisSource(
-            environment.kinesis,
-            settings.stream,
-            Discards(environment.s3, settings.lake_bucket),
-        ),
-        core=core_for(with_canaries(catalog()), Limits()),
-        settings=ProtocolSettings(
-            window_ms=settings.window_seconds * SECOND_MS,
-            run_ms_max=settings.run_seconds_max * SECOND_MS,
-            empty_seen=SeenIds.empty(window_ms=settings.window_seconds * SECOND_MS),
-            known_good=KNOWN_GOOD,
-        ),
+    discards = Discards(environment.s3, settings.lake_bucket)
+    return assembled(
+        KinesisSource(environment.kinesis, settings.stream, discards),
+        settings,
+        dynamodb=environment.dynamodb,
+        s3=environment.s3,
         clock_ms=environment.clock_ms,
     )
-
-
-def core_for(catalog: Catalog, limits: Limits) -> Core:
-    """Return the core over these contracts, in the shape in which the protocol asks for it."""
-
-    def core(
-        records: tuple[Record, ...],
-        *,
-        masked: frozenset[Position],
-        lost: tuple[LostRange, ...],
-        attempt: Attempt,
-        seen: Seen,
-    ) -> CoreResult:
-        if not isinstance(seen, SeenIds):
-            raise BrokenInvariant(f"the core knows ids by SeenIds, not by {type(seen).__name__}")
-        batch = Batch(records=records, masked=masked, lost=lost)
-        return process(batch, attempt=attempt, seen=seen, catalog=catalog, limits=limits)
-
-    return core
 
 
 def process_stream(event: Mapping[str, Any], remaining_ms: RemainingMs) -> dict[str, Any]:

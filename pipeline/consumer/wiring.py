@@ -4,9 +4,9 @@ import random
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from pipeline.canary import with_canaries
+from pipeline.assembly import SECOND_MS, assembled
 from pipeline.consumer.batches import BatchRules
 from pipeline.consumer.gauges import Gauges
 from pipeline.consumer.health import HealthRules
@@ -14,22 +14,12 @@ from pipeline.consumer.loop import Loop, LoopSettings
 from pipeline.consumer.pool import Pool
 from pipeline.consumer.service import Periods, Service
 from pipeline.consumer.takes import Takes
-from pipeline.core.batch import Limits
-from pipeline.core.dedupe import SeenIds
-from pipeline.domain import catalog
-from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import WorkerSettings, wall_clock_ms
-from pipeline.functions import core_for
-from pipeline.ledger.dynamodb import DynamoLedger
 from pipeline.ledger.seams import Source
-from pipeline.ledger.settings import ProtocolSettings
 from pipeline.long_running import Stop
 from pipeline.metric_log import MetricLog
-from pipeline.sinks.s3 import S3Store
 from pipeline.sources.subscription import Subscription
 from pipeline.worker import Worker
-
-SECOND_MS: Final = 1000
 
 
 def monotonic_ms() -> int:
@@ -42,22 +32,14 @@ def worker_on(source: Source, clients: Mapping[str, Any], settings: WorkerSettin
 
     Half of a run is for work and half for its last calls, so that a take is over by its deadline.
     """
-    run_ms_max = settings.run_seconds_max * SECOND_MS
-    window_ms = settings.window_seconds * SECOND_MS
-    return Worker(
-        ledger=DynamoLedger(clients["dynamodb"], settings.ledger_table),
-        store=S3Store(clients["s3"], settings.lake_bucket),
-        source=source,
-        core=core_for(with_canaries(catalog()), Limits()),
-        settings=ProtocolSettings(
-            window_ms=window_ms,
-            run_ms_max=run_ms_max,
-            margin_ms=run_ms_max // 2,
-            retention_ms=settings.retention_seconds * SECOND_MS,
-            empty_seen=SeenIds.empty(window_ms=window_ms),
-            known_good=KNOWN_GOOD,
-        ),
+    return assembled(
+        source,
+        settings,
+        dynamodb=clients["dynamodb"],
+        s3=clients["s3"],
         clock_ms=wall_clock_ms,
+        margin_ms=settings.run_seconds_max * SECOND_MS // 2,
+        retention_ms=settings.retention_seconds * SECOND_MS,
     )
 
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from infra.local import supervisor
+from pipeline.assembly import core_for
 from pipeline.core.batch import Limits
 from pipeline.core.catalog import Catalog
 from pipeline.core.records import Position, Record
@@ -18,7 +19,7 @@ from pipeline.core.result import CoreResult
 from pipeline.domain import catalog
 from pipeline.domain.contracts import DEPARTURES
 from pipeline.environment import wall_clock_ms
-from pipeline.functions import core_for, worker_for
+from pipeline.functions import worker_for
 from pipeline.ledger.seams import Core
 from sluice.stack import Stack
 from tests.embedded_aws import make_ledger

@@ -3,13 +3,7 @@
 import pytest
 
 from pipeline import functions
-from pipeline.core.batch import Limits
-from pipeline.core.records import Position, ShardId
-from pipeline.core.result import Attempt
-from pipeline.domain import catalog
-from pipeline.domain.known_good import KNOWN_GOOD
-from pipeline.errors import BrokenInvariant, OperatingError, UserError
-from pipeline.testing.core import ScriptedSeen
+from pipeline.errors import OperatingError, UserError
 from tests.unit.pipeline.conftest import MINUTE_MS, Aws, departure, put, said
 
 
@@ -89,16 +83,3 @@ def test_the_worker_stays_warm_from_run_to_run(function: Aws) -> None:
 def test_a_function_without_its_environment_says_what_is_missing(aws: Aws) -> None:
     with pytest.raises(UserError, match="SLUICE_STREAM"):
         functions.sweep_ledger(lambda: MINUTE_MS)
-
-
-def test_the_core_refuses_a_seen_set_of_another_make() -> None:
-    core = functions.core_for(catalog(), Limits())
-    attempt = Attempt(shard=ShardId("s"), first=Position(0), token="t")
-    with pytest.raises(BrokenInvariant, match="SeenIds"):
-        core(
-            (KNOWN_GOOD,),
-            masked=frozenset(),
-            lost=(),
-            attempt=attempt,
-            seen=ScriptedSeen(window_ms=1),
-        )

@@ -1,19 +1,23 @@
 """What a change does under the real engine: in place, by replacement, over drift and failure."""
 
 import os
+import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.documents import ROOT, settings_given
 from tests.waiting import until
 
 UP = ("up", "--yes", "--skip-preview")
 REFUSED = 1
 INTERRUPTED_SECONDS_MAX = 900.0
+SWITCHES = ("retain_data", "destroy_data")
 
 
 @pytest.fixture(scope="module")
@@ -125,25 +129,35 @@ def test_an_existing_bucket_is_adopted(stack: Any, client: Callable[[str], Any])
     client("s3").delete_bucket(Bucket="somebody-s-own")
 
 
+def switch(stack: Any, values: Mapping[str, str]) -> None:
+    """Set some settings."""
+    for key, value in values.items():
+        stack.set(key, value, stack="changing")
+
+
 def test_data_is_destroyed_only_when_both_settings_say_so(
     stack: Any, client: Callable[[str], Any]
 ) -> None:
     bucket = stack.outputs(stack="changing")["lake_bucket"]
     client("s3").put_object(Bucket=bucket, Key="lake/x", Body=b"a row")
-    stack.set("sluice:retain_data", "true", stack="changing")
+    prod = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    as_in_prod = {f"sluice:{key}": str(prod[f"sluice:{key}"]).lower() for key in SWITCHES}
+    switch(stack, as_in_prod)
     stack(*UP, stack="changing")
     refused = stack("destroy", "--yes", "--skip-preview", code=REFUSED, stack="changing").text
     assert "protect" in refused
-    stack.set("sluice:retain_data", "false", stack="changing")
-    stack.set("sluice:destroy_data", "false", stack="changing")
+    switch(stack, {"sluice:retain_data": "false"})
     stack(*UP, stack="changing")
     refused = stack("destroy", "--yes", "--skip-preview", code=REFUSED, stack="changing").text
     assert "BucketNotEmpty" in refused or "protected against deletion" in refused
     assert client("s3").get_object(Bucket=bucket, Key="lake/x")["Body"].read() == b"a row"
-    stack.set("sluice:destroy_data", "true", stack="changing")
+    runbook = settings_given("teardown", "Destroy everything")
+    switch(stack, as_in_prod | {f"sluice:{key}": value for key, value in runbook.items()})
     stack(*UP, stack="changing")
     stack("destroy", "--yes", "--skip-preview", stack="changing")
     assert bucket not in [each["Name"] for each in client("s3").list_buckets()["Buckets"]]
+    assert client("dynamodb").list_tables()["TableNames"] == []
+    assert client("kinesis").list_streams()["StreamNames"] == []
 
 
 def test_a_failure_half_way_is_finished_by_the_next_up(
@@ -152,6 +166,8 @@ def test_a_failure_half_way_is_finished_by_the_next_up(
     client("kinesis").create_stream(StreamName="sluice-changing-events", ShardCount=1)
     failed = stack(*UP, code=REFUSED, stack="changing")
     assert "sluice-changing-events" in failed.text
+    (said,) = set(re.findall(r"\w+(?:Exception|AlreadyOwnedByYou)", failed.text))
+    assert f"`{said}`" in (ROOT / "docs" / "troubleshooting.md").read_text()
     client("kinesis").delete_stream(StreamName="sluice-changing-events")
     client("kinesis").get_waiter("stream_not_exists").wait(StreamName="sluice-changing-events")
     assert stack(*UP, stack="changing").steps["created"] >= 1

@@ -1,7 +1,6 @@
 """Every fix of a runbook is run: by a drill, or here, on a stack whose events are accounted for."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +14,20 @@ from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import wall_clock_ms
 from sluice import functions
 from sluice import stack as stacks
+from sluice.cost import PREFIX, settings_of, stack_file
 from sluice.drills.catalogue import DRILLS
 from sluice.drills.drill import Drill
 from sluice.drills.packages import Change, changed_package
 from sluice.runbooks import Fence, Runbook, find, parse, run
 from sluice.up import merged
-from tests.documents import RUNBOOKS, commands, runbooks
+from tests.documents import RUNBOOKS, SETTING, commands, runbooks, settings_given
 from tests.integration.cli.conftest import Cli
 
 STACK = "fixes"
 EVENTS = 20
 STEP_SECONDS_MAX = 240.0
-SETTING = re.compile(r"[a-z_]+=[^=]*$").match
 
+TEARDOWN = ("teardown", "Destroy everything")
 FIXES = (
     ("scale-up-and-down", "Up"),
     ("split-and-merge-shards", "Split the shard that lags most"),
@@ -51,7 +51,7 @@ FIXES = (
     ("conservation-broken", "Rows are gone from the lake"),
     ("teardown", "Keep the data"),
     ("lake-is-late", "Something is stopped"),
-    ("teardown", "Destroy everything"),
+    TEARDOWN,
 )
 """Run in this order on one stack, which the last takes down."""
 
@@ -104,6 +104,15 @@ def test_every_setting_that_a_runbook_deploys_is_accepted() -> None:
         deploy.check(merged({}, pairs))
     settings = {word.split("=", 1)[0] for pairs in given for word in pairs}
     assert settings <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_what_teardown_deploys_lets_go_what_a_stack_file_guards(stack: str) -> None:
+    """A local stack guards nothing: that the whole of it goes says nothing of one on AWS."""
+    config = stack_file(stack)
+    assert not settings_of(config, None).destroys_data
+    given = {f"{PREFIX}{name}": value for name, value in settings_given(*TEARDOWN).items()}
+    assert settings_of(config | given, None).destroys_data
 
 
 @pytest.mark.parametrize("drill", [d for d in DRILLS if d.cause], ids=lambda drill: drill.id)

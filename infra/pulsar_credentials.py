@@ -29,6 +29,7 @@ from typing import Any, Final, Literal
 
 import boto3
 from boto3.exceptions import Boto3Error
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.pulsar.credentials import (
@@ -42,13 +43,15 @@ from infra.pulsar.credentials import (
 )
 from infra.pulsar.programs import DISTRIBUTION, JAVA, OFFLOADERS
 from infra.pulsar.roles import ADMIN, BROKER, PRODUCER, WATCHER, WORKER
-from pipeline.environment import CLIENT_CONFIG
 from pipeline.errors import UserError
 
 Say = Callable[[str], object]
 Secrets = Mapping[str, Mapping[str, str]]
 """What secrets hold, by kind and member."""
 Anew = Literal["", "certificate", "all"]
+CALLS: Final = Config(
+    connect_timeout=3, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4}
+)
 AUTHORITY: Final = "authority"
 AUTHORITY_KEY: Final = "authority_key"
 """Members of the signing secret."""
@@ -244,7 +247,7 @@ def give(
     region = outputs["region"]
 
     def client(service: Literal["ecs", "s3", "secretsmanager"]) -> Any:
-        return boto3.client(service, region_name=region, config=CLIENT_CONFIG)
+        return boto3.client(service, region_name=region, config=CALLS)
 
     if programs is not None:
         put_programs(client("s3"), outputs["broker_bucket"], programs, _say)

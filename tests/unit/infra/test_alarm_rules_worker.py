@@ -16,7 +16,7 @@ from infra.watched_topic import topic_of
 from pipeline.metrics import CATALOGUE
 from tests.unit.infra.test_alarm_rules import assert_published
 
-SERVERS = {"service_url": "b-1.example.com:9092"}
+SERVERS = {"service_url": "b-1.example.com:9092", "broker_cidr": "10.7.0.0/16"}
 STACKS: Mapping[str, Mapping[str, Any]] = {
     "MSK": {"stream": "kafka"},
     "MSK Serverless": {"stream": "kafka", "kafka_cluster": "serverless"},

@@ -13,8 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
 
 from infra import pulsar_credentials
-from infra.pulsar_credentials import CERTIFICATE_MAX, Secrets, made, renewed
-from pipeline.environment import CLIENT_CONFIG
+from infra.pulsar_credentials import CALLS, CERTIFICATE_MAX, Secrets, made, renewed
 
 NOW = dt.datetime.now(dt.UTC)
 HOSTS = ["broker"]
@@ -153,7 +152,7 @@ def test_what_aws_refuses_is_said_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def client(*_: Any, config: object, **__: Any) -> Any:
-        assert config is CLIENT_CONFIG
+        assert config is CALLS
         raise error
 
     monkeypatch.setattr(pulsar_credentials.boto3, "client", client)

@@ -174,6 +174,21 @@ def test_a_new_account_is_refused_before_anything_is_made(
     assert made == []
 
 
+def test_who_may_not_ask_for_quotas_may_deploy(
+    register: Callable[..., Any], made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register()
+    # Loaded by the program's first run, which hears the AWS package's own warnings.
+    from pulumi_aws import servicequotas
+
+    def denied(**_: str) -> None:
+        raise Exception("AccessDeniedException: not authorized")  # noqa: TRY002 - the SDK's own
+
+    monkeypatch.setattr(servicequotas, "get_service_quota", denied)
+    register({"log_days": "5"})
+    assert "sweeper" in made
+
+
 def test_settings_of_the_name_before_are_not_passed_over() -> None:
     keys = ["sluice:retain_data", "sluice:log_days", "aws:region", "ours:memory_mb", "x:theirs"]
     settings = ["retain_data", "log_days", "memory_mb", "region"]

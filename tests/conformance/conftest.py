@@ -117,6 +117,12 @@ def begun(place: Place, **settings: Any) -> tuple[WorkerProcess, Load]:
     return worker, load
 
 
+@pytest.fixture
+def token_file() -> Path | None:
+    """The session's brokers ask for no token."""
+    return None
+
+
 @pytest.fixture(params=["kinesis", "kafka", "pulsar"])
 def place(request: pytest.FixtureRequest, aws: LocalAws, tmp_path: Path) -> Iterator[Place]:
     """A place of its own on a stream of each kind."""
@@ -144,10 +150,8 @@ def make_stream(
     request: pytest.FixtureRequest, made: dict[str, Any], front: Front, name: str
 ) -> StreamUnderTest:
     """Return a new stream of the kind that is asked for; only then its broker is started."""
-    match request.param:
-        case "kafka":
-            return KafkaUnderTest(broker=request.getfixturevalue("kafka"), name=name)
-        case "pulsar":
-            return PulsarUnderTest(broker=request.getfixturevalue("pulsar"), name=name)
-        case _:
-            return KinesisUnderTest(client=made["kinesis"], front=front, name=name)
+    if request.param == "kinesis":
+        return KinesisUnderTest(client=made["kinesis"], front=front, name=name)
+    kind = {"kafka": KafkaUnderTest, "pulsar": PulsarUnderTest}[request.param]
+    broker, token_file = map(request.getfixturevalue, (request.param, "token_file"))
+    return kind(broker=broker, name=name, token_file=token_file)

@@ -18,11 +18,18 @@ from pipeline.contracts import CONTRACTS
 from pipeline.domain.contracts import PLANE_CHANGES
 from pipeline.names import LAKE_PREFIX
 from pipeline.producer.answers import Answered
+from pipeline.producer.kafka import KafkaTransport
 from pipeline.producer.producer import Producer
+from pipeline.producer.pulsar import PulsarTransport
 from pipeline.producer.settings import ProducerSettings
 from pipeline.producer.transport import Transport
 from pipeline.producer.transports import transport_for
-from pipeline.sources.connections import Connection
+from pipeline.sources.connections import (
+    Connection,
+    KafkaConnection,
+    KinesisConnection,
+    PulsarConnection,
+)
 
 KEYS: Final = 32
 ANSWERS_SECONDS_MAX: Final = 300
@@ -35,6 +42,8 @@ SETTINGS: Final = ProducerSettings(
     attempts_max=10_000,
     retry_seconds_max=ANSWERS_SECONDS_MAX,
 )
+HASTY_SECONDS: Final = 2.0
+"""How long a hasty client of a broker waits for an answer."""
 MARK: Final = "poisoned"
 """The model of an aircraft whose change ends a `tests.conformance.poisoned` worker."""
 
@@ -127,6 +136,17 @@ class Load:
         self._producer.close(ANSWERS_SECONDS_MAX)
         rows = pa.Table.from_pylist(self._rows, schema=HISTORY_SCHEMA)
         parquet.write_table(rows, self._folder / f"{self._name}-0.parquet")
+
+
+def hasty(connection: Connection) -> Transport | None:
+    """Return a transport that soon sends again, None for Kinesis: its own hears at once."""
+    match connection:
+        case KafkaConnection():
+            return KafkaTransport(connection, delivery_seconds_max=HASTY_SECONDS)
+        case PulsarConnection():
+            return PulsarTransport(connection, send_seconds_max=HASTY_SECONDS)
+        case KinesisConnection():
+            return None
 
 
 def account(s3: Any, bucket: str, folder: Path, loads: Sequence[Load]) -> Verdict:

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from infra.local.brokers.kafka import LocalKafka
@@ -92,6 +93,8 @@ class TopicUnderTest:
 
     broker: Any
     name: str
+    token_file: Path | None = None
+    """Where the broker asks for a token: the file that holds it."""
 
     def __post_init__(self) -> None:
         self.broker.create_topic(self.name, PARTITIONS)
@@ -111,9 +114,13 @@ class KafkaUnderTest(TopicUnderTest):
 
     @property
     def connection(self) -> Connection:
-        return KafkaConnection(
+        plain = KafkaConnection(
             bootstrap_servers=self.broker.bootstrap_servers, topic=self.name, group=self.name
         )
+        if self.token_file is None:
+            return plain
+        signed = {"bootstrap_servers": self.broker.tls_servers, "ca_file": self.broker.ca_file}
+        return plain.model_copy(update={**signed, "security": "iam", "region": "eu-central-1"})
 
     def rewind(self) -> None:
         self.broker.rewind(self.name, self.name, dict.fromkeys(range(PARTITIONS), 0))
@@ -130,6 +137,7 @@ class PulsarUnderTest(TopicUnderTest):
             service_url=self.broker.service_url,
             topic=f"persistent://public/default/{self.name}",
             subscription=self.name,
+            token_file=self.token_file,
         )
 
     def rewind(self) -> None:

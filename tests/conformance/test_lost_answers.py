@@ -14,17 +14,12 @@ import pytest
 from infra.local.brokers.kafka import LocalKafka
 from infra.local.front.faults import Fault
 from pipeline.ledger.dynamodb import DynamoLedger
-from pipeline.producer.kafka import KafkaTransport
-from pipeline.producer.pulsar import PulsarTransport
-from pipeline.producer.transport import Transport
 from pipeline.sources.connections import KafkaConnection, PulsarConnection
 from tests.conformance.conftest import EVENTS, Place
+from tests.conformance.load import hasty
 from tests.conformance.streams import PulsarUnderTest
 from tests.integration.kafka.proxied import Proxied, proxied_kafka
 from tests.waiting import until
-
-ATTEMPT_SECONDS_MAX = 2.0
-"""How long a client of a broker waits for an answer: less than by default, for none comes."""
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +32,6 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
 @pytest.fixture(scope="module")
 def kafka(proxied: Proxied) -> LocalKafka:
     return proxied.kafka
-
-
-def hasty(place: Place) -> Transport | None:
-    """Return a transport that soon sends again; Kinesis's hears at once that none comes."""
-    match place.stream.connection:
-        case KafkaConnection() as connection:
-            return KafkaTransport(connection, delivery_seconds_max=ATTEMPT_SECONDS_MAX)
-        case PulsarConnection() as connection:
-            return PulsarTransport(connection, send_seconds_max=ATTEMPT_SECONDS_MAX)
-        case _:
-            return None
 
 
 @contextmanager
@@ -88,7 +72,7 @@ def copies(place: Place) -> int:
 def test_what_was_sent_again_for_want_of_an_answer_is_in_the_lake_once(
     place: Place, request: pytest.FixtureRequest
 ) -> None:
-    worker, load = place.work(), place.load(hasty(place))
+    worker, load = place.work(), place.load(hasty(place.stream.connection))
     load.send(EVENTS)
     until(lambda: worker.stored > 0)
     before = load.retries

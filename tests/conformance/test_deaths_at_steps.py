@@ -14,6 +14,8 @@ from infra.local.front.faults import Fault
 from pipeline.ledger.state import ShardStatus
 from pipeline.names import LAKE_PREFIX, STAGING_PREFIX
 from tests.conformance.conftest import EVENTS, Place, begun
+from tests.conformance.load import Load
+from tests.conformance.workers import WorkerProcess
 from tests.waiting import until
 
 
@@ -58,21 +60,26 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("place", ["kafka"], indirect=True)
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_sigkill_at_each_step_loses_and_doubles_nothing(place: Place, step: Step) -> None:
-    worker, load = begun(place)
-    place.front.inject([step.hang])
+def die_in(name: str, worker: WorkerProcess, load: Load, place: Place) -> WorkerProcess:
+    """Kill a worker in a step, and return the one that did its work before its call took effect."""
+    place.front.inject([STEPS[name].hang])
     load.send(EVENTS)
-    until(lambda: place.front.held() == 1)
-
+    until(lambda: place.front.held() == 1, what=name)
     worker.kill()
-    assert any(step.left(shard) for shard in place.pending())
+    assert any(map(STEPS[name].left, place.pending())), name
     load.send(EVENTS)
     load.flush()
-    place.work()
-    until(place.is_drained)
+    other = place.work()
+    until(place.is_drained, what=name)
     place.front.clear()
     until(lambda: place.front.held() == 0)
+    return other
+
+
+@pytest.mark.parametrize("place", ["kafka"], indirect=True)
+def test_sigkill_at_each_step_of_a_take_loses_and_doubles_nothing(place: Place) -> None:
+    worker, load = begun(place)
+    for name in STEPS:
+        worker = die_in(name, worker, load, place)
 
     place.settle()

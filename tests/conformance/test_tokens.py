@@ -59,18 +59,19 @@ def token_file(issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = tmp_path / "token"
     monkeypatch.setenv(TOKEN_FILE, str(path))
     monkeypatch.setattr(kafka_client, "msk_token", token_from_file)
-    issue(SHORT_SECONDS)
+    issue(LONG_SECONDS)
     return path
 
 
 def test_a_token_that_expires_under_load_stops_both_sides_until_it_is_replaced(
     place: Place, issue: Issue
 ) -> None:
+    issue(SHORT_SECONDS)
     worker = place.work(module="tests.conformance.signed_in")
     load = place.load(hasty(place.stream.connection))
 
     def works() -> bool:
-        """Renew the token until all are at work, however long they take to start."""
+        """Renew the token until both are at work, however long they take to start."""
         issue(SHORT_SECONDS)
         load.send(20)
         return "assigned" in worker.said and worker.stored > EVENTS

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.pulsar.credentials import CERTIFICATE_DAYS_DEFAULT
 from infra.pulsar.roles import ADMIN
 from pipeline import metrics
 from pipeline.environment import WatcherSettings
@@ -91,6 +92,8 @@ def test_a_whole_cluster_lacks_nothing(parts: dict[str, Part]) -> None:
     )
     assert 0 < used < 100
     soon(lambda: figure(parts["backlog"], metrics.BACKLOG_PERCENT) == 0)
+    days = figure(parts["certificate"], metrics.CERTIFICATE_DAYS)
+    assert CERTIFICATE_DAYS_DEFAULT - 1 < days <= CERTIFICATE_DAYS_DEFAULT
 
 
 def test_what_is_lost_is_told_as_missing_and_so_are_its_copies_until_it_is_back(

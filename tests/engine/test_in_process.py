@@ -10,8 +10,24 @@ from infra.local import deploy
 from infra.local.state import State
 
 UP = ("up", "--yes", "--skip-preview")
-ASSIGNED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""What the services assign: ids of keys and mappings."""
+STACKS = {
+    "on Kinesis": {
+        "network": "private",
+        "shard_utilization_percent": "60",
+        "shard_count_max": "4",
+    },
+    "on Kafka": {
+        "stream": "kafka",
+        "worker_image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/worker:1",
+    },
+}
+ASSIGNED = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?<=/)[0-9a-f]{8}(?:-[0-9a-f]{4})?(?:-\d+)?\b"
+    r"|\b[a-z]+-[0-9a-f]{17}\b"
+    r"|(?<=:task-definition/)[\w-]+:\d+"
+)
+"""What the services assign: ids of keys, mappings, clusters and parts of a network, revisions."""
 
 
 def normal(value: Any) -> Any:
@@ -34,17 +50,23 @@ def name_of(urn: str) -> str:
     return urn.rsplit("::", 1)[-1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=STACKS)
 def registered(
-    engine: Any, aws: Any, package_file: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    engine: Any,
+    aws: Any,
+    package_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[dict[tuple[str, str], Any], dict[tuple[str, str], Any]]:
     """Inputs by type and name, as the engine has them and as the in-process run has them."""
-    engine("stack", "init", "both")
+    settings = {"package_file": str(package_file), **STACKS[request.param]}
+    engine("stack", "select", "--create", "both")
     (engine.folder / "Pulumi.both.yaml").write_text(
-        "config:\n"
-        f"  aws:region: {aws.region}\n  sluice:package_file: {package_file}\n"
+        f"config:\n  aws:region: {aws.region}\n"
         "  sluice:retain_data: false\n  sluice:destroy_data: true\n"
     )
+    for name, value in settings.items():
+        engine.set(f"sluice:{name}", value, stack="both")
     engine(*UP, stack="both")
     of_engine = {
         (type_of(each["urn"]), name_of(each["urn"])): normal(each["inputs"])
@@ -55,7 +77,7 @@ def registered(
     state_file = tmp_path_factory.mktemp("state") / "state.json"
     where = {"endpoint": aws.endpoint, "region": aws.region}
     deploy.up(
-        {"package_file": str(package_file)},
+        settings,
         stack="both",
         state_file=state_file,
         on_event=lambda _: None,

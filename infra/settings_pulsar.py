@@ -34,8 +34,8 @@ class PulsarSettings(BaseModel):
 
     pulsar_cluster: Literal["own", "given"] = Field(
         "own",
-        description="A cluster of the stack's own machines (docs/pulsar-cluster.md), or one that is "
-        "there already (service_url).",
+        description="A cluster of the stack's own machines (docs/pulsar-cluster.md), or one that "
+        "is there already (service_url).",
     )
     pulsar_namespace: str = Field(
         "public/default",

@@ -51,6 +51,7 @@ def test_calls_beyond_its_count_pass_it_by() -> None:
         answer = await reader.readexactly(len(OK))
         other.close()
         await asyncio.to_thread(front.clear)
+        await until_held(front, 0)
         return answer
 
     assert between(answering(OK, [], size=2), client, Desk(Emulator("", "")).handle) == OK

@@ -9,7 +9,7 @@ import runpy
 import signal
 from typing import Any
 
-from pipeline import functions
+from pipeline import assembly
 from pipeline.consumer import schedule
 from pipeline.core.batch import Batch
 from pipeline.core.intake import take_in
@@ -30,7 +30,8 @@ def dying(batch: Batch, **more: Any) -> Any:
 
 
 if __name__ == "__main__":
-    vars(functions)["process"] = dying
+    assert vars(assembly)["process"] is process
+    vars(assembly)["process"] = dying
     vars(kinesis_leases)["LEASE_SECONDS"] = LEASE_SECONDS
     vars(schedule)["SUSPECT_WAITS_MS"] = SUSPECT_WAITS_MS
     runpy.run_module("pipeline.consumer", run_name="__main__")

@@ -77,14 +77,7 @@ def trouble(
     elif isinstance(error, _MISSING):
         what = f"there is no topic {connection.topic}; create it, with partitions"
     elif isinstance(error, _UNREACHABLE):
-        scheme = "TLS" if connection.service_url.startswith("pulsar+ssl") else "plain text"
-        # The client hides a refused token, as well as a wrong protocol, behind a time-out.
-        token = (
-            f"is the token in {connection.token_file} still good"
-            if connection.token_file is not None
-            else "does it take clients without a token (token_file)"
-        )
-        what = f"no answer ({error}); is it up, does it speak {scheme} on this port, {token}?"
+        what = f"no answer ({error}); {_why_silent(connection)}"
     elif isinstance(error, pulsar.IncompatibleSchema):
         what = (
             f"{connection.topic} has a schema in Pulsar's registry that its namespace enforces, and"
@@ -95,6 +88,24 @@ def trouble(
     return OperatingError(
         f"{where}: {what}", shard=shard, retryable=not isinstance(error, _MISSING)
     )
+
+
+def silence(connection: PulsarConnection) -> OperatingError:
+    """Return what it means that no broker has answered for long, and what to look at."""
+    return OperatingError(
+        f"no broker of {connection.service_url} is there; {_why_silent(connection)}"
+    )
+
+
+def _why_silent(connection: PulsarConnection) -> str:
+    """Ask of all: the client hides a refused token and a wrong protocol behind its silence."""
+    scheme = "TLS" if connection.service_url.startswith("pulsar+ssl") else "plain text"
+    token = (
+        f"is the token in {connection.token_file} still good"
+        if connection.token_file is not None
+        else "does it take clients without a token (token_file)"
+    )
+    return f"is it up, does it speak {scheme} on this port, {token}?"
 
 
 def _refused(error: pulsar.PulsarException, connection: PulsarConnection) -> str:

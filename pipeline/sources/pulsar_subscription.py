@@ -81,7 +81,7 @@ class PulsarSubscription:
         silent = bool(self._partitions) and now - self._connected_at > SILENCE_SECONDS_MAX
         if self._looked_up_at is not None and now - self._looked_up_at < LOOKUP_SECONDS:
             if silent:
-                raise OperatingError(f"no broker of {self._connection.service_url} is there")
+                raise pulsar_client.silence(self._connection)
             return
         shards = pulsar_client.partitions(self._client, self._connection)
         if wrong := pulsar_client.fewer(self._connection, shards, self._partitions):

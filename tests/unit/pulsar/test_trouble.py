@@ -10,7 +10,14 @@ from pipeline.core.records import ShardId
 from pipeline.producer.outcomes import Outcome
 from pipeline.producer.pulsar_lane import of_connect, of_error, of_send
 from pipeline.sources.connections import PulsarConnection
-from pipeline.sources.pulsar_client import fewer, partition_of, shard_of, topic_of, trouble
+from pipeline.sources.pulsar_client import (
+    fewer,
+    partition_of,
+    shard_of,
+    silence,
+    topic_of,
+    trouble,
+)
 
 CONNECTION = PulsarConnection(
     service_url="pulsar+ssl://broker:6651",
@@ -45,6 +52,12 @@ def test_a_connection_without_a_token_is_asked_for_one() -> None:
     without = CONNECTION.model_copy(update={"token_file": None})
     refused = trouble(pulsar.AuthenticationError("x"), without, "send")
     assert "name a token_file" in str(refused)
+
+
+def test_silence_may_be_a_token_that_ended() -> None:
+    said = str(silence(CONNECTION))
+    assert said.startswith("no broker of pulsar+ssl://broker:6651 is there; is it up")
+    assert "is the token in /run/token still good?" in said
 
 
 def test_a_partition_has_one_shard_and_a_shard_one_topic() -> None:

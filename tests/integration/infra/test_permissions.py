@@ -3,10 +3,11 @@
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -15,6 +16,7 @@ from infra.local import deploy, supervisor
 from infra.local.supervisor import LocalAws
 from pipeline.domain.contracts import ACTIONS
 from tests.embedded_aws import where
+from tests.unit.pipeline.conftest import put
 from tests.waiting import until
 
 DONE_SECONDS_MAX = 180.0
@@ -29,6 +31,9 @@ NEEDED = {
     ),
 }
 """What every run of each asks for, whatever the stream holds."""
+PROCESSING = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "s3:PutObject")
+"""What every batch asks for: to fence, to stage, to commit, to publish."""
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 PROBE = """
 import boto3
 from botocore.exceptions import ClientError
@@ -107,7 +112,7 @@ def probe(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their_rights(
+def test_the_pipeline_can_do_its_work_and_none_of_its_functions_without_one_of_its_rights(
     up: Callable[..., dict[str, Any]], client: Callable[[str], Any]
 ) -> None:
     outputs = up("working", plain_http=True)
@@ -125,7 +130,8 @@ def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their
         "duration_ms": 5,
         "user_agent": "test",
     }
-    for data in (json.dumps(action).encode(), b"not an event"):
+    body = json.dumps(action).encode()
+    for data in (body, b"not an event"):
         client("kinesis").put_record(StreamName=outputs["stream_name"], PartitionKey="s", Data=data)
 
     def keys() -> list[str]:
@@ -145,8 +151,22 @@ def test_the_pipeline_can_do_its_work_and_the_watchers_none_without_one_of_their
             assert "AccessDenied" in _refusal_without(client, function, right), (kind, right)
         assert _refusal(client, function) == ""
 
+    mapping, function = outputs["mapping_uuid"], outputs["function_name"]
+    client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    until(
+        lambda: client("lambda").get_event_source_mapping(UUID=mapping)["State"] == "Disabled",
+        seconds_max=DONE_SECONDS_MAX,
+    )
+    stream: Any = SimpleNamespace(kinesis=client("kinesis"), name=outputs["stream_name"])
+    for number, right in enumerate(PROCESSING):
+        batch = put(stream, body.replace(b'"one"', b'"%d"' % number))
+        assert "AccessDenied" in _refusal_without(client, function, right, batch), right
+        assert _refusal(client, function, batch) == ""
 
-def _refusal_without(client: Callable[[str], Any], function: str, right: str) -> str:
+
+def _refusal_without(
+    client: Callable[[str], Any], function: str, right: str, event: Mapping[str, Any] = NOTHING
+) -> str:
     """What a run of a function says when its role has lost one action; then it is given back."""
     role = {"RoleName": function, "PolicyName": "allowed"}
     document = client("iam").get_role_policy(**role)["PolicyDocument"]
@@ -157,14 +177,18 @@ def _refusal_without(client: Callable[[str], Any], function: str, right: str) ->
     less["Statement"] = [each for each in less["Statement"] if each["Action"]]
     client("iam").put_role_policy(**role, PolicyDocument=json.dumps(less))
     try:
-        return _refusal(client, function)
+        return _refusal(client, function, event)
     finally:
         client("iam").put_role_policy(**role, PolicyDocument=whole)
 
 
-def _refusal(client: Callable[[str], Any], function: str) -> str:
+def _refusal(
+    client: Callable[[str], Any], function: str, event: Mapping[str, Any] = NOTHING
+) -> str:
     """Run a function; return what it failed with, "" if it did not."""
-    answer = client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
+    answer = client("lambda").invoke(
+        FunctionName=function, Qualifier="live", Payload=json.dumps(dict(event))
+    )
     return str(answer["Payload"].read()) if "FunctionError" in answer else ""
 
 

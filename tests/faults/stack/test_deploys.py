@@ -99,7 +99,7 @@ def test_copies_are_dropped_and_without_the_dedupe_the_verdict_says_duplicated(
 
     call = "attempt=attempt, seen=seen, catalog="
     forgetful = call.replace("seen=seen", "seen=SeenIds.empty(window_ms=seen.window_ms)")
-    rig.deploy(variant({"pipeline/functions.py": (call, forgetful)}))
+    rig.deploy(variant({"pipeline/assembly.py": (call, forgetful)}))
     doubled = rig.write(50)
     doubled.put_all()
     rig.drain()

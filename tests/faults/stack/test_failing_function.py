@@ -80,7 +80,7 @@ def test_what_the_stream_has_lost_by_then_comes_from_the_on_failure_objects(
     functions = variant({"pipeline/functions.py": failing})
     forgetful = variant(
         {
-            "pipeline/functions.py": (known, known + bounds),
+            "pipeline/assembly.py": (known, known + bounds),
             "pipeline/sources/kinesis.py": (read, read + young),
         },
         functions,

@@ -170,7 +170,7 @@ def test_a_new_account_is_refused_before_anything_is_made(
     answers = provider.invoke
     monkeypatch.setattr(provider, "invoke", lambda *asked: {**answers(*asked), "value": 10})
     with pytest.raises(UserError, match="reserve 2 concurrent runs, but of the 10"):
-        register({"log_days": "3"})
+        register(stack="new-account")
     assert made == []
 
 
@@ -185,7 +185,7 @@ def test_who_may_not_ask_for_quotas_may_deploy(
         raise Exception("AccessDeniedException: not authorized")  # noqa: TRY002 - the SDK's own
 
     monkeypatch.setattr(servicequotas, "get_service_quota", denied)
-    register({"log_days": "5"})
+    register(stack="unasked")
     assert "sweeper" in made
 
 

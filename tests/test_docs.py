@@ -29,6 +29,7 @@ TOP_LEVEL = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name
 FILE_ENDINGS = (".py", ".md", ".toml", ".yaml", ".lock", ".css")
 OF_OTHER_PROJECTS = ("services/",)
 """Opens what documents say of the emulator's own files."""
+MADE = (".sluice/", ".tools/")
 WORD = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|opt|mnt)/")
 
@@ -61,9 +62,9 @@ def named_paths(text: str) -> Iterator[tuple[int, str]]:
 def exists(word: str) -> bool:
     """Return whether a path is there, from the root; `Pulumi.dev.yaml` and the like stand there.
 
-    What stands under `.tools/` is fetched when it is first needed.
+    What stands in `MADE` comes and goes with the commands that are run.
     """
-    return word.startswith(".tools/") or (ROOT / word).exists()
+    return word.startswith(MADE) or (ROOT / word).exists()
 
 
 @by_name

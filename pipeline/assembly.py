@@ -1,7 +1,7 @@
 """The protocol's worker, put together alike for a function and for a long-running process."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from pipeline.canary import with_canaries
 from pipeline.core.batch import Batch, Limits, LostRange
@@ -10,6 +10,7 @@ from pipeline.core.dedupe import SeenIds
 from pipeline.core.process import process
 from pipeline.core.records import Position, Record
 from pipeline.core.result import Attempt, CoreResult
+from pipeline.core.units import SECOND_MS
 from pipeline.domain import catalog
 from pipeline.domain.known_good import KNOWN_GOOD
 from pipeline.environment import FunctionSettings, WorkerSettings
@@ -19,8 +20,6 @@ from pipeline.ledger.seams import Core, Seen, Source
 from pipeline.ledger.settings import ProtocolSettings
 from pipeline.sinks.s3 import S3Store
 from pipeline.worker import Worker
-
-SECOND_MS: Final = 1000
 
 
 class Bounds(TypedDict, total=False):

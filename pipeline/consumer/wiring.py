@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.assembly import SECOND_MS, assembled
+from pipeline.assembly import assembled
 from pipeline.consumer.batches import BatchRules
 from pipeline.consumer.gauges import Gauges
 from pipeline.consumer.health import HealthRules
@@ -14,6 +14,7 @@ from pipeline.consumer.loop import Loop, LoopSettings
 from pipeline.consumer.pool import Pool
 from pipeline.consumer.service import Periods, Service
 from pipeline.consumer.takes import Takes
+from pipeline.core.units import SECOND_MS
 from pipeline.environment import WorkerSettings, wall_clock_ms
 from pipeline.ledger.seams import Source
 from pipeline.long_running import Stop

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import metrics
+from pipeline.core.units import DAY_MS, SECOND_MS
 from pipeline.errors import OperatingError
 from pipeline.probe import Found
 from pipeline.sources.connections import PulsarConnection
@@ -16,7 +17,6 @@ BY_TLS: Final = "pulsar+ssl"
 PORT: Final = 6651
 """Where a URL names none (Pulsar documentation, "Connection URLs")."""
 ANSWER_SECONDS_MAX: Final = 10.0
-DAY_MS: Final = 24 * 3_600_000
 HAS_ENDED: Final = 10
 """OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED (its manual, "X509_STORE_CTX_get_error")."""
 
@@ -55,7 +55,7 @@ class Certificate:
             raise OperatingError(
                 f"{host}:{port} shows no certificate that we trust: {error}"
             ) from error
-        return ssl.cert_time_to_seconds(str(ends)) * 1000
+        return ssl.cert_time_to_seconds(str(ends)) * SECOND_MS
 
 
 def certificate_of(connection: PulsarConnection, clock_ms: Callable[[], int]) -> Certificate | None:

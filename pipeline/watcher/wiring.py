@@ -8,6 +8,7 @@ from typing import Any, Final
 from pipeline.consumer.pool import ThreadPool
 from pipeline.consumer.streams import topic_source_of
 from pipeline.consumer.wiring import monotonic_ms, worker_on
+from pipeline.core.units import SECOND_MS
 from pipeline.environment import WatcherSettings, wall_clock_ms
 from pipeline.errors import UserError
 from pipeline.metric_log import MetricLog
@@ -20,7 +21,6 @@ from pipeline.watcher.certificate import certificate_of
 from pipeline.watcher.lag import behind
 from pipeline.watcher.watch import Watch
 
-SECOND_MS: Final = 1000
 BEGINS: Final = 1 / 4
 ANSWERED: Final = 1 / 2
 """Shares of a period: when in it a look begins, and how long brokers may take to answer at most. So
